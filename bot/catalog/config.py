@@ -1,0 +1,278 @@
+"""`muster.yaml` as types. Every field is documented in the README's configuration section."""
+
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from bot.catalog.values import Duration, SecretRef, Strict, parse_duration
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
+
+
+class AlertKind(StrEnum):
+    DATA_QUALITY = "data_quality"
+    DRIFT = "drift"
+    PREDICTION = "prediction"
+    LATENCY = "latency"
+    PERFORMANCE = "performance"
+    FRESHNESS = "freshness"
+    INFRASTRUCTURE = "infrastructure"
+    UNKNOWN = "unknown"
+
+
+class AlertRole(StrEnum):
+    OUTCOME = "outcome"
+    GUARDRAIL = "guardrail"
+    DIAGNOSTIC = "diagnostic"
+
+
+class Route(StrEnum):
+    PAGE = "page"
+    TICKET = "ticket"
+    DIGEST = "digest"
+    EVIDENCE = "evidence"
+
+
+class Severity(StrEnum):
+    SEV1 = "SEV1"
+    SEV2 = "SEV2"
+    SEV3 = "SEV3"
+    SEV4 = "SEV4"
+
+
+class Labels(Strict):
+    """Where the truth about predictions arrives, later.
+
+    path: Parquet, CSV or JSONL file, directory or glob. key: the column that joins a label to its prediction
+    (the same name on both sides). column: the label. time: when the label became known, optional.
+    """
+
+    path: str
+    key: str
+    column: str
+    time: str | None = None
+
+
+class Feature(Strict):
+    """What a person should know of a column: its unit, and how much the model leans on it (0..1)."""
+
+    unit: str | None = None
+    importance: float | None = Field(None, ge=0, le=1)
+
+
+class ModelData(Strict):
+    """Where a model's rows lie. Paths are files, directories or globs of Parquet, CSV or JSONL, relative to muster.yaml.
+
+    predictions: one row a prediction (features, score, class, event time). time: event-time column; naive times are UTC.
+    reference: rows the current window is compared with. holdout: labelled rows the model never trained on.
+    """
+
+    predictions: str
+    time: str
+    reference: str | None = None
+    holdout: str | None = None
+    labels: Labels | None = None
+    prediction: str | None = None
+    score: str | None = None
+    version: str | None = None
+    features: dict[str, Feature] = {}
+    segments: list[str] = []
+    window: Duration = parse_duration("1h")
+
+
+class MonitorMetric(StrEnum):
+    CLASS_SHARE = "class_share"
+    NULL_RATE = "null_rate"
+    RANGE = "range"
+    DRIFT = "drift"
+    ROW_COUNT = "row_count"
+
+
+class Monitor(Strict):
+    """One thing Muster watches on a model's own data.
+
+    value: the class whose share is watched (`class_share`). feature: the column (`null_rate`, `range`, `drift`).
+    window: rows of this event time are judged at once, when the window is complete. baseline: how many windows before
+    it the control limits come from. min_rows: fewer rows are "too few", not an alert.
+    """
+
+    name: Name
+    metric: MonitorMetric
+    kind: AlertKind | None = None
+    role: AlertRole | None = None
+    severity: Severity | None = None
+    feature: str | None = None
+    value: str | int | bool | None = None
+    window: Duration = parse_duration("1h")
+    baseline: int = Field(30, ge=8, le=10_000)
+    lateness: Duration = parse_duration("0s")
+    min_rows: int = Field(200, ge=1)
+    false_pages_per_week: float = Field(0.5, gt=0, le=100)
+
+    @model_validator(mode="after")
+    def _needs(self) -> Self:
+        if self.metric is MonitorMetric.CLASS_SHARE and self.value is None:
+            raise ValueError("a class_share monitor needs `value`: the class whose share is watched")
+        if self.metric in {MonitorMetric.NULL_RATE, MonitorMetric.RANGE} and self.feature is None:
+            raise ValueError(f"a {self.metric} monitor needs `feature`: the column it watches")
+        return self
+
+
+class Model(Strict):
+    """A machine-learning model. tier 1 is the business's lifeline, 3 an experiment."""
+
+    name: str = Field(min_length=1, max_length=200)
+    team: str = "default"
+    owner: str | None = None
+    tier: int = Field(2, ge=1, le=3)
+    description: str | None = None
+    kpi: str | None = None
+    outcome: str | None = None
+    data: ModelData | None = None
+    monitors: list[Monitor] = []
+
+
+class Team(Strict):
+    """Who answers for models: the channel that hears of their incidents, and the policy that pages."""
+
+    name: str = "default"
+    channel: str | None = None
+    policy: str | None = None
+
+
+class Level(Strict):
+    """Who is paged at this level, and how long until the next.
+
+    notify: Slack ids (`U…` user, `S…` user group, `C…` channel), `owner`, `channel` (the team's announcement
+    channel), `members` (direct messages to at most ten full members of that channel), or `{env: NAME}` naming a
+    variable that holds a notification URL (mailto://, twilio://, …).
+    """
+
+    notify: list[str | SecretRef] = Field(min_length=1)
+    timeout: Duration = parse_duration("15m")
+
+
+class Policy(Strict):
+    name: Name
+    levels: list[Level] = Field(min_length=1, max_length=10)
+    repeat: int = Field(1, ge=0, le=10)
+    acknowledge_expires: Duration | None = None
+
+
+class HttpCall(Strict):
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"] = "POST"
+    url: str
+    headers: dict[str, str | SecretRef] = {}
+    json_body: dict[str, object] | None = Field(None, alias="json")
+    timeout: Duration = parse_duration("10s")
+
+
+class Action(Strict):
+    """A mitigation that changes a system: off until approvers are named."""
+
+    name: Name
+    title: str
+    description: str | None = None
+    models: list[str] = []
+    http: HttpCall
+    approvers: list[str] = []
+    two_person: bool = False
+    verify: str | None = None
+
+
+class Source(Strict):
+    """A sender of webhooks at `/webhooks/<name>`; its own credential."""
+
+    name: Name
+    kind: Literal["alertmanager", "generic"]
+    token: SecretRef
+    ttl: Duration | None = None
+    default_kind: AlertKind | None = None
+    default_role: AlertRole | None = None
+
+
+class RouteRule(Strict):
+    """The first rule that fits decides. Nothing given fits anything."""
+
+    role: AlertRole | None = None
+    severity: list[Severity] = []
+    tier: list[int] = []
+    model: str | None = None
+    route: Route
+
+
+DEFAULT_ROUTES = (
+    RouteRule(role=AlertRole.DIAGNOSTIC, route=Route.EVIDENCE),
+    RouteRule(severity=[Severity.SEV1, Severity.SEV2], route=Route.PAGE),
+    RouteRule(severity=[Severity.SEV3], route=Route.TICKET),
+    RouteRule(route=Route.DIGEST),
+)
+
+
+class Limits(Strict):
+    """How much one check may use."""
+
+    seconds: float = Field(30, gt=0, le=3600)
+    memory_mib: int = Field(2048, ge=512, le=65536)
+    rows: int = Field(20_000_000, ge=1000)
+
+
+class Catalog(Strict):
+    """The whole of `muster.yaml`. An empty file is a valid one."""
+
+    teams: list[Team] = []
+    models: list[Model] = []
+    policies: list[Policy] = []
+    actions: list[Action] = []
+    sources: list[Source] = []
+    routing: list[RouteRule] = []
+    default_policy: str | None = None
+    heartbeat: SecretRef | None = None
+    limits: Limits = Limits()
+    timezone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _names(self) -> Self:
+        for what, names in (
+            ("team", [t.name for t in self.teams]),
+            ("model", [m.name for m in self.models]),
+            ("policy", [p.name for p in self.policies]),
+            ("action", [a.name for a in self.actions]),
+            ("source", [s.name for s in self.sources]),
+        ):
+            twice = {name for name in names if names.count(name) > 1}
+            if twice:
+                raise ValueError(f"{what} {sorted(twice)[0]!r} is defined twice")
+        policies = {p.name for p in self.policies}
+        wanted = [t.policy for t in self.teams if t.policy] + ([self.default_policy] if self.default_policy else [])
+        missing = sorted(set(wanted) - policies)
+        if missing:
+            raise ValueError(f"policy {missing[0]!r} is used but not defined; add it under `policies:`")
+        return self
+
+    def model(self, name: str | None) -> Model | None:
+        return next((model for model in self.models if model.name == name), None)
+
+    def team_of(self, model: str | None) -> Team:
+        """Return the model's team; the `default` team, configured or not, for models without one."""
+        found = self.model(model)
+        name = found.team if found else "default"
+        return next((team for team in self.teams if team.name == name), Team(name=name))
+
+    def tier_of(self, model: str | None) -> int:
+        found = self.model(model)
+        return found.tier if found else 2
+
+    def policy(self, name: str | None) -> Policy | None:
+        return next((policy for policy in self.policies if policy.name == name), None)
+
+    def action(self, name: str) -> Action | None:
+        return next((action for action in self.actions if action.name == name), None)
+
+    def actions_for(self, model: str | None) -> list[Action]:
+        return [action for action in self.actions if not action.models or model in action.models]
+
+    @property
+    def routes(self) -> tuple[RouteRule, ...]:
+        return (*self.routing, *DEFAULT_ROUTES)

@@ -1,0 +1,54 @@
+"""Small values that `muster.yaml` is made of."""
+
+import os
+import re
+from datetime import timedelta
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([smhdw])")
+
+
+def parse_duration(value: Any) -> timedelta:  # noqa: ANN401
+    """Read `90s`, `5m`, `1h`, `7d`, `2w`."""
+    if isinstance(value, timedelta):
+        return value
+    found = _DURATION.fullmatch(str(value).strip())
+    if found is None or not found[1].isascii():
+        raise ValueError(f"{value!r} is not a duration; write 30s, 5m, 1h, 7d or 2w")
+    length = timedelta(seconds=float(found[1]) * _UNITS[found[2]])
+    if length > timedelta(days=3660):
+        raise ValueError(f"{value!r} is longer than ten years")
+    return length
+
+
+def format_duration(length: timedelta) -> str:
+    """Write a duration in its largest whole unit, as `parse_duration` reads it."""
+    seconds = length.total_seconds()
+    for unit in ("w", "d", "h", "m"):
+        if seconds and seconds % _UNITS[unit] == 0:
+            return f"{int(seconds // _UNITS[unit])}{unit}"
+    return f"{seconds:g}s"
+
+
+Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
+
+
+class Strict(BaseModel):
+    """A part of the configuration: frozen, and an unknown key is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SecretRef(Strict):
+    """`{env: NAME}`: the configuration names a secret, it never holds one."""
+
+    env: str
+
+    def read(self) -> str | None:
+        return os.environ.get(self.env) or None
+
+    def __str__(self) -> str:
+        return f"${self.env}"
