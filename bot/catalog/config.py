@@ -62,9 +62,9 @@ class Feature(Strict):
 
 
 class ModelData(Strict):
-    """Where a model's rows lie. Paths are files, directories or globs of Parquet, CSV or JSONL, relative to muster.yaml.
+    """Where a model's rows lie: files, directories or globs of Parquet, CSV or JSONL, relative to muster.yaml.
 
-    predictions: one row a prediction (features, score, class, event time). time: event-time column; naive times are UTC.
+    predictions: one row a prediction (features, score, class, event time). time: event-time column, naive is UTC.
     reference: rows the current window is compared with. holdout: labelled rows the model never trained on.
     """
 
@@ -243,7 +243,7 @@ class Catalog(Strict):
         ):
             twice = {name for name in names if names.count(name) > 1}
             if twice:
-                raise ValueError(f"{what} {sorted(twice)[0]!r} is defined twice")
+                raise ValueError(f"{what} {min(twice)!r} is defined twice")
         policies = {p.name for p in self.policies}
         wanted = [t.policy for t in self.teams if t.policy] + ([self.default_policy] if self.default_policy else [])
         missing = sorted(set(wanted) - policies)
