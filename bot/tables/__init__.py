@@ -1,0 +1,81 @@
+"""Every table: columns and constraints only."""
+
+from bot.tables.alerts import Alert, AlertState, Delivery, DeliveryOutcome, Verdict
+from bot.tables.base import metadata
+from bot.tables.escalation import Escalation, EscalationState, Page, PageState
+from bot.tables.incidents import (
+    ChannelState,
+    Incident,
+    IncidentMember,
+    IncidentRole,
+    IncidentStatus,
+    Resolution,
+    SeveritySource,
+    TimelineEvent,
+)
+from bot.tables.outbox import Bucket, OutboxRow, OutboxState, SeenRequest
+from bot.tables.records import (
+    ActionItem,
+    Change,
+    ChangeKind,
+    MonitorResult,
+    MonitorState,
+    Observation,
+    Person,
+    Postmortem,
+)
+from bot.tables.runbooks import (
+    ActionRun,
+    ActionState,
+    CheckRun,
+    CheckState,
+    RunbookRun,
+    RunbookVersion,
+    RunState,
+    StepCheck,
+    StepRun,
+    StepState,
+)
+
+__all__ = [
+    "ActionItem",
+    "ActionRun",
+    "ActionState",
+    "Alert",
+    "AlertState",
+    "Bucket",
+    "Change",
+    "ChangeKind",
+    "ChannelState",
+    "CheckRun",
+    "CheckState",
+    "Delivery",
+    "DeliveryOutcome",
+    "Escalation",
+    "EscalationState",
+    "Incident",
+    "IncidentMember",
+    "IncidentRole",
+    "IncidentStatus",
+    "MonitorResult",
+    "MonitorState",
+    "Observation",
+    "OutboxRow",
+    "OutboxState",
+    "Page",
+    "PageState",
+    "Person",
+    "Postmortem",
+    "Resolution",
+    "RunState",
+    "RunbookRun",
+    "RunbookVersion",
+    "SeenRequest",
+    "SeveritySource",
+    "StepCheck",
+    "StepRun",
+    "StepState",
+    "TimelineEvent",
+    "Verdict",
+    "metadata",
+]
