@@ -1,0 +1,64 @@
+"""What a fault hypothesis is, shared by numeric and categorical columns."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bot.statistics.rates import compare_shares
+from bot.statistics.wording import percent
+
+LEAST_EXPLAINED = 0.6
+"""A fault is named only if undoing it removes at least this part of the distance to the reference."""
+LEAST_SHARE = 0.03
+ALL_ROWS = 0.97
+SURE = 0.001
+
+
+class FaultKind(StrEnum):
+    SCALED = "scaled"
+    OFFSET = "offset"
+    CONVERTED = "converted"
+    CLOCK_SHIFTED = "clock_shifted"
+    SIGN_FLIPPED = "sign_flipped"
+    SIGN_LOST = "sign_lost"
+    FILLED = "filled"
+    NULLS = "nulls"
+    STALE = "stale"
+    CLIPPED = "clipped"
+    TRUNCATED = "truncated"
+    SWAPPED = "swapped"
+    RENAMED = "renamed"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class FaultHypothesis:
+    """A likely cause of a change of one column.
+
+    `factor` is what values were multiplied by, moved by or set to (None where that says nothing); `share` the share of
+    rows it hit, 0 to 1; `explained` the part of the distance to the reference that goes away when it is undone, 0 to 1.
+    `sentence` says what happened and how undoing it fits; `undo` is the remedy alone.
+    """
+
+    kind: FaultKind
+    factor: float | None
+    share: float
+    explained: float
+    sentence: str
+    undo: str
+
+
+def matches(share: float, undo: str) -> str:
+    return f"{undo} {'it matches' if share >= ALL_ROWS else 'they match'} the reference"
+
+
+def null_burst(
+    nulls: int, rows: int, current_nulls: int, current_rows: int, least: float = 0.02
+) -> FaultHypothesis | None:
+    change = compare_shares(nulls, rows, current_nulls, current_rows)
+    if change.difference < least or change.p_value >= SURE:
+        return None
+    now, was = percent(change.current.value), percent(change.reference.value)
+    share = change.difference / (1 - change.reference.value)
+    return FaultHypothesis(
+        FaultKind.NULLS, None, share, 1.0, f"{now} of rows are null (usually {was})", "fill the missing values again"
+    )
