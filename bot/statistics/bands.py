@@ -1,0 +1,109 @@
+"""The band a class share keeps to from window to window, and whether the share now leaves it.
+
+Shares of real windows differ by more than binomial chance: mornings aren't evenings. The band is learnt from the
+windows themselves, so its width has that spread in it.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.statistics.rates import Share, share_of
+from bot.statistics.shortfall import Shortfall, too_few_rows, too_few_windows
+from bot.statistics.wording import percent
+
+LEAST_WINDOWS = 10
+LEAST_ROWS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class ShareBand:
+    """Control limits of a share for a window of `rows` rows, 0 to 1. `spread` is the standard deviation of window
+    shares beyond binomial chance; `windows` is how many the band was learnt from."""
+
+    lower: float
+    centre: float
+    upper: float
+    rows: int
+    windows: int
+    spread: float
+
+
+@dataclass(frozen=True, slots=True)
+class BandFinding:
+    """`outside` says whether the share left the band; `distance` how far beyond it, in half-widths of the band on that
+    side (0 inside, 1 = as far outside as the limit is from the centre)."""
+
+    band: ShareBand
+    current: Share
+    outside: bool
+    distance: float
+    sentence: str
+
+
+def class_share(
+    baseline: Sequence[tuple[int, int]],
+    count: int,
+    rows: int,
+    *,
+    label: str = "the class",
+    false_alarm_rate: float = 0.0027,
+    least_windows: int = LEAST_WINDOWS,
+    least_rows: int = LEAST_ROWS,
+) -> BandFinding | Shortfall:
+    """Is `count` of `rows` a share the baseline windows, (count, rows) each, would lead one to expect?
+
+    A Shortfall of reason `too_few_windows` is the learning state. `false_alarm_rate` is the chance that an ordinary
+    window falls outside.
+    """
+    band = share_band(
+        baseline, rows, false_alarm_rate=false_alarm_rate, least_windows=least_windows, least_rows=least_rows
+    )
+    if isinstance(band, Shortfall):
+        return band
+    if rows < least_rows:
+        return too_few_rows(rows, least_rows)
+    current = share_of(count, rows)
+    outside = not band.lower <= current.value <= band.upper
+    limit = band.upper if current.value > band.centre else band.lower
+    half = abs(limit - band.centre) or 1 / rows
+    distance = max(0.0, abs(current.value - band.centre) / half - 1) if outside else 0.0
+    usual = f"usually {percent(band.lower)} to {percent(band.upper)}"
+    sentence = f"{percent(current.value)} of rows are {label} ({usual})"
+    return BandFinding(band, current, outside, distance, sentence)
+
+
+def share_band(
+    baseline: Sequence[tuple[int, int]],
+    rows: int,
+    *,
+    false_alarm_rate: float = 0.0027,
+    least_windows: int = LEAST_WINDOWS,
+    least_rows: int = LEAST_ROWS,
+) -> ShareBand | Shortfall:
+    """Limits for the next window of `rows` rows: Student's t prediction limits on arcsine-square-root shares.
+
+    The transformed share asin(sqrt(p)) has a binomial variance of 1 / (4 n) whatever p (Anscombe 1948, with his 3/8
+    and 3/4). What the windows vary beyond that is the spread between windows (method of moments, not below 0); a new
+    window has both, plus the error of the centre. Windows under `least_rows` rows are left out.
+    """
+    from scipy.special import stdtrit  # noqa: PLC0415
+
+    usable = [(count, size) for count, size in baseline if size >= least_rows]
+    if len(usable) < least_windows:
+        return too_few_windows(len(usable), least_windows)
+    counts, sizes = np.array(usable, dtype=np.float64).T
+    angles = np.arcsin(np.sqrt((counts + 0.375) / (sizes + 0.75)))
+    chance = float(np.mean(1 / (4 * sizes + 2)))
+    between = max(0.0, float(np.var(angles, ddof=1)) - chance)
+    centre = float(np.mean(angles))
+    k = angles.size
+    variance = between + 1 / (4 * max(rows, 1) + 2) + (between + chance) / k
+    reach = float(stdtrit(k - 1, 1 - false_alarm_rate / 2)) * math.sqrt(variance)
+    lower, middle, upper = (
+        math.sin(min(max(angle, 0.0), math.pi / 2)) ** 2 for angle in (centre - reach, centre, centre + reach)
+    )
+    slope = 2 * math.sqrt(middle * (1 - middle))  # d(sin^2)/d(angle)
+    return ShareBand(lower, middle, upper, rows, k, math.sqrt(between) * slope)
