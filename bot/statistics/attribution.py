@@ -24,6 +24,7 @@ LEAST_ROWS = 30
 BINS = 5
 MOST_VALUES = 50
 LARGEST = 1e140  # squares of larger outcomes are no float64
+PAIR_COST = 0.03
 NULL = "null"
 OTHER = "other values"
 
@@ -44,8 +45,8 @@ class SegmentEffect:
 
     `mix` + `rate` = `contribution`, in units of the outcome; `explained` is that over the total change (above 1 or
     negative when segments pull against each other). `lift` is how much further the segment moved than the rest
-    of the rows, with its interval and `p_value`, corrected (Holm) over all segments searched. `share` is the segment's
-    part of the current rows.
+    of the rows, with its interval and `p_value`, corrected (Holm) over all segments searched. `reference_share`
+    and `share` are the segment's part of the rows then and now.
     """
 
     segment: Segment
@@ -59,6 +60,7 @@ class SegmentEffect:
     lift: float
     interval: Interval
     p_value: float
+    reference_share: float
     share: float
 
     @property
@@ -128,9 +130,10 @@ def attribute(
     ]
     adjusted = holm(np.array([effect.p_value for effect in effects]))
     effects = [replace(one, p_value=float(p)) for one, p in zip(effects, adjusted, strict=True)]
-    # A pair has to explain clearly more than each of its parts to be the better story.
-    effects.sort(key=lambda one: (one.p_value >= alpha, -one.explained + 0.05 * len(one.segment.conditions)))
     total = float(now.mean() - then.mean())
+    # Beyond its fair part a segment explains most exactly where it is the true one: any part of it and anything around
+    # it explains less. A pair still has to do clearly better than one condition.
+    effects.sort(key=lambda one: (one.p_value >= alpha, _ahead(one, total)))
     culprit = next((one for one in effects[:1] if _is_culprit(one, total, alpha)), None)
     sentence = _sentence(float(then.mean()), float(now.mean()), total, culprit)
     return Attribution(float(then.mean()), float(now.mean()), tuple(effects), len(effects), culprit, sentence)
@@ -139,6 +142,10 @@ def attribute(
 def _outcome(values: Column) -> Floats:
     outcome = as_numbers(values)
     return np.where(np.isfinite(outcome), np.clip(outcome, -LARGEST, LARGEST), np.nan)
+
+
+def _ahead(effect: SegmentEffect, total: float) -> float:
+    return -(effect.lift / total if total else abs(effect.lift)) + PAIR_COST * len(effect.segment.conditions)
 
 
 def _is_culprit(effect: SegmentEffect, total: float, alpha: float) -> bool:
@@ -252,6 +259,7 @@ def _effect(
         lift,
         Interval(lift - reach, lift + reach),
         p_value,
+        weight,
         weight_now,
     )
 
@@ -275,10 +283,9 @@ def _sentence(then: float, now: float, total: float, culprit: SegmentEffect | No
     if culprit is None:
         return f"{moved}; no single segment explains it"
     how = (
-        "its rows behave differently"
+        f"{number(culprit.mean)} → {number(culprit.current_mean)} inside"
         if abs(culprit.rate) >= abs(culprit.mix)
-        else "there are more or fewer of its rows"
+        else f"from {percent(culprit.reference_share)} to {percent(culprit.share)} of rows"
     )
-    inside = f"{number(culprit.mean)} → {number(culprit.current_mean)}"
     part = percent(min(culprit.explained, 1.0)) if total else "none"
-    return f"{moved}; {culprit.segment} explains {part} of it ({inside} inside; {how})"
+    return f"{moved}; {culprit.segment} explains {part} of it ({how})"

@@ -54,6 +54,8 @@ def place(values: Floats, scale: Scale) -> Counts:
         np.divide(values - scale.centre, scale.width, out=z, casting="same_kind")
     raw = np.bincount(z.view("<u2")[1::2], minlength=CELLS)
     cells = np.concatenate([raw[: _HALF - 1 : -1], raw[:_HALF]])
+    cells[_HALF] += cells[_HALF - 1]  # 0.0 and -0.0 are one value
+    cells[_HALF - 1] = 0
     cells[:MINUS_INFINITY] = 0
     cells[PLUS_INFINITY + 1 :] = 0
     _bring_back(cells, values, MINUS_INFINITY, MINUS_INFINITY + 1, -np.inf)
@@ -87,4 +89,5 @@ def cell_of(values: Floats, scale: Scale) -> NDArray[np.intp]:
         z = np.empty(values.size, dtype="<f4")
         np.divide(values - scale.centre, scale.width, out=z, casting="same_kind")
     raw = z.view("<u2")[1::2].astype(np.intp)
-    return np.clip(np.where(raw >= _HALF, CELLS - 1 - raw, raw + _HALF), MINUS_INFINITY + 1, PLUS_INFINITY - 1)
+    cells = np.where(raw > _HALF, CELLS - 1 - raw, raw % _HALF + _HALF)
+    return np.clip(cells, MINUS_INFINITY + 1, PLUS_INFINITY - 1)

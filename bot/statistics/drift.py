@@ -40,6 +40,8 @@ from bot.statistics.wording import number, percent
 
 KOLMOGOROV_MEAN_SQUARE = math.pi**2 / 12
 """Mean of the square of a Kolmogorov variable; its root is .907."""
+NO_FLOOR = 1e-9
+OVERSHOOT = 0.46
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,15 +191,16 @@ def rows_to_see_shift(
     """Rows a window needs for KS to see a shift of `sigmas` standard deviations of a normal feature.
 
     The shift moves the cumulative share by D = 2 Phi(sigmas / 2) - 1 at most, where its estimate has a standard error
-    of at most 1 / (2 sqrt(n_eff)); so sqrt(n_eff) D = K^-1(alpha / features) + z(power) / 2. None when not even an
-    endless window would do, because the reference is too short (or the shift is 0).
+    of at most 1 / (2 sqrt(n_eff)), and the largest gap overshoots that one by about 0.46 / sqrt(n_eff) (simulated):
+    sqrt(n_eff) D = K^-1(alpha / features) + z(power) / 2 - 0.46. None when not even an endless window would do, because
+    the reference is too short (or the shift is 0).
     """
     from scipy.special import kolmogi  # noqa: PLC0415
 
     gap = math.erf(abs(sigmas) / 2 / math.sqrt(2))
     if gap == 0:
         return None
-    needed = ((float(kolmogi(alpha / features)) + normal_quantile(power) / 2) / gap) ** 2
+    needed = ((float(kolmogi(alpha / features)) + normal_quantile(power) / 2 - OVERSHOOT) / gap) ** 2
     if reference_rows is None:
         return math.ceil(needed)
     return math.ceil(needed / (1 - needed / reference_rows)) if reference_rows > needed else None
@@ -231,7 +234,7 @@ def _measure(
         return _unjudged(name, missing_column(name))
     nulls = compare_shares(then.nulls, then.rows, now.nulls, now.rows) if then.rows and now.rows else None
     nulls_p = nulls.p_value if nulls else 1.0
-    nulls_strength = abs(nulls.difference) / policy.least_null_change if nulls else 0.0
+    nulls_strength = _over(abs(nulls.difference), policy.least_null_change) if nulls else 0.0
     short = _shortfall(then, now, policy.least_rows)
     if short:
         tested = nulls is not None and min(then.rows, now.rows) >= policy.least_rows
@@ -247,7 +250,7 @@ def _measure(
             nulls=nulls,
             p_value=category.p_value,
         )
-        return _Measured(drift, category.effect / policy.least_effect, nulls_strength, nulls_p, tested=True)
+        return _Measured(drift, _over(category.effect, policy.least_effect), nulls_strength, nulls_p, tested=True)
     if isinstance(then, CategoricalProfile) or isinstance(now, CategoricalProfile):
         expected = "categorical" if isinstance(then, CategoricalProfile) else "numeric"
         return _unjudged(name, wrong_type(name, expected))
@@ -271,11 +274,15 @@ def _measure_numbers(
         if spread
         else ks_p_value(distance.ks, then.present, now.present)
     )
-    strength = max(distance.ks / policy.least_ks, (distance.wasserstein or 0.0) / policy.least_wasserstein)
+    strength = max(_over(distance.ks, policy.least_ks), _over(distance.wasserstein, policy.least_wasserstein))
     drift = FeatureDrift(
         name, "stable", _number_sentence(name, then, now), numeric=distance, nulls=nulls, p_value=p_value, spread=spread
     )
     return _Measured(drift, strength, nulls_strength, nulls.p_value if nulls else 1.0, tested=True)
+
+
+def _over(size: float | None, floor: float) -> float:
+    return (size or 0.0) / max(floor, NO_FLOOR)
 
 
 def _unjudged(name: str, short: Shortfall) -> _Measured:

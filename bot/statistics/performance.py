@@ -16,7 +16,7 @@ from bot.statistics.shortfall import Reason, Shortfall, one_class, too_few_rows,
 from bot.statistics.wording import number
 
 LEAST_ROWS = 30
-LARGEST = 1e140  # squares of larger errors are no float64
+LARGEST = 1e70  # fourth powers of larger errors are no float64
 CLEAREST = 1e-15  # a probability of 0 or 1 that is wrong costs this much in log loss, not infinitely much
 
 

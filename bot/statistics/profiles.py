@@ -264,7 +264,8 @@ def sketch_error_bound(sketch: SketchProfile, exact: ExactProfile) -> float:
 
 
 def _exact(column: Floats) -> ExactProfile:
-    ordered = np.sort(column)  # NaN sorts last
+    ordered = column + 0.0  # makes -0.0 the same as 0.0
+    ordered.sort()  # NaN sorts last
     present = int(np.searchsorted(ordered, np.nan))
     return ExactProfile(ordered[:present], int(column.size) - present)
 
