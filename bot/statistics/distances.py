@@ -95,16 +95,23 @@ def ks_exact(reference: Floats, current: Floats) -> float:
     if open_blocks.size == 0:
         return best
     inside = (ends[open_blocks][:, None] + np.arange(BLOCK + 1)).ravel()
-    return max(best, _gap_at(current[np.minimum(inside, current_rows - 1)], reference, current))
+    return max(best, _gap_inside(np.minimum(inside, current_rows - 1), reference, current))
 
 
-def _gap_at(values: Floats, reference: Floats, current: Floats) -> float:
-    best = 0.0
-    for side in ("left", "right"):
-        then = np.searchsorted(reference, values, side=side) / reference.size
-        now = np.searchsorted(current, values, side=side) / current.size
-        best = max(best, float(np.max(np.abs(then - now))))
-    return best
+def _gap_inside(ranks: NDArray[np.intp], reference: Floats, current: Floats) -> float:
+    """The largest gap just before and at the current values of these ranks.
+
+    Among equal current values the first has the true share below it and the last the true share up to it; the others
+    give less, so ranks can stand for shares.
+    """
+    values = current[ranks]
+    up_to = np.searchsorted(reference, values, side="right")
+    below = up_to.copy()
+    tied = reference[np.maximum(up_to - 1, 0)] == values
+    below[tied] = np.searchsorted(reference, values[tied], side="left")
+    over = np.max((ranks + 1) / current.size - up_to / reference.size)
+    under = np.max(below / reference.size - ranks / current.size)
+    return float(max(over, under))
 
 
 def ks_p_value(statistic: float, rows: int, current_rows: int) -> float:
