@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bot.statistics.category_faults import explain_categories
-from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
+from bot.statistics.columns import Column, Floats, as_numbers, count_categories, is_numeric
 from bot.statistics.distances import effective_rows, ks_exact, ks_p_value
 from bot.statistics.fault import (
     ALL_ROWS,
@@ -54,6 +54,7 @@ FACTORS = {
 }
 """Factors between units, with their cost: of two that fit alike, the commoner is named."""
 CLOCK_HOURS = 24
+STALE_REMEDY = "read the values from their source again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,11 @@ def explain_change(reference: Column, current: Column) -> list[FaultHypothesis]:
 
     `reference` and `current` are columns of shape (rows,) in the order the rows came in.
     """
-    return explain_numbers(reference, current) if is_numeric(reference) else explain_categories(reference, current)
+    if not is_numeric(reference):
+        return explain_categories(reference, current)
+    if not is_numeric(current) and count_categories(current)[0]:
+        return []  # text where numbers were: the schema says that better
+    return explain_numbers(reference, current)
 
 
 def explain_numbers(reference: Column, current: Column) -> list[FaultHypothesis]:
@@ -86,13 +91,11 @@ def explain_numbers(reference: Column, current: Column) -> list[FaultHypothesis]
     found: list[FaultHypothesis] = []
     if isinstance(then, ExactProfile) and isinstance(now, ExactProfile) and min(then.rows, now.rows) >= LEAST_ROWS:
         found = _ranked(then, now)
-    ahead = [one for one in (_stale(raw_then, raw_now), _nulls(raw_then, raw_now)) if one]
-    return sorted([*ahead, *found], key=_says_least)
-
-
-def _says_least(one: FaultHypothesis) -> bool:
-    """Missing values of a few rows come after what happened to the rest."""
-    return one.kind is FaultKind.NULLS and one.share < LEAST_SHARE
+    stale, nulls = _stale(raw_then, raw_now), _nulls(raw_then, raw_now)
+    ranked = [*([stale] if stale else []), *found]
+    if nulls is None:
+        return ranked
+    return [*ranked, nulls] if ranked and ranked[0].share > nulls.share else [nulls, *ranked]
 
 
 def _nulls(then: Floats, now: Floats) -> FaultHypothesis | None:
@@ -117,7 +120,21 @@ def _ranked(then: ExactProfile, now: ExactProfile) -> list[FaultHypothesis]:
             # What is left within noise is no argument between two hypotheses; how common they are is.
             scored.append((max(0.0, left - noise) / ks + cost, left, candidate, share, explained))
     scored.sort(key=lambda entry: entry[:2])
-    return [_hypothesis(candidate, share, explained) for _, _, candidate, share, explained in scored[:3]]
+    told: list[FaultHypothesis] = []
+    for _, _, candidate, share, explained in scored:
+        if not any(_same_story(candidate, other) for other in told):
+            told.append(_hypothesis(candidate, share, explained))
+    return told[:3]
+
+
+def _same_story(candidate: _Candidate, other: FaultHypothesis) -> bool:
+    """101 beside 100 is no second hypothesis."""
+    return (
+        candidate.kind is other.kind is FaultKind.SCALED
+        and candidate.factor is not None
+        and other.factor is not None
+        and math.isclose(candidate.factor, other.factor, rel_tol=0.15)
+    )
 
 
 def _is_mild(candidate: _Candidate) -> bool:
@@ -282,7 +299,9 @@ def _stale(then: Floats, now: Floats) -> FaultHypothesis | None:
     if _largest_share(present) - _largest_share(then[~np.isnan(then)]) > (repeated - was) / 2:
         return None
     sentence = f"{percent(repeated)} of rows repeat the row before (usually {percent(was)}): the values look stale"
-    return FaultHypothesis(FaultKind.STALE, None, repeated, min(1.0, (repeated - was) / (1 - was)), sentence, "reload")
+    return FaultHypothesis(
+        FaultKind.STALE, None, repeated, min(1.0, (repeated - was) / (1 - was)), sentence, STALE_REMEDY
+    )
 
 
 def _repeating(values: Floats) -> float:

@@ -164,6 +164,19 @@ def test_adversarial_columns_have_no_fault_and_raise_nothing():
     assert explain_change(np.arange(100.0), np.array([])) == []
 
 
+def test_two_faults_at_once_are_both_named_the_wider_first():
+    rng = np.random.default_rng(16)
+    now = rng.lognormal(3, 1, NOW) * 100
+    now[:300] = np.nan
+    kinds = [one.kind for one in explain_change(rng.lognormal(3, 1, THEN), now)]
+    assert kinds == [FaultKind.SCALED, FaultKind.NULLS]
+
+
+def test_text_where_numbers_were_is_no_fault_of_values():
+    assert explain_change(np.arange(100.0), np.full(100, "x")) == []
+    assert explain_change(np.arange(100.0), np.full(100, None))[0].kind == FaultKind.NULLS
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [(0, "0"), (3790, "3,790"), (38.2, "38.2"), (0.00421, "0.00421"), (-12.34, "-12.3"), (1e20, "1e+20"), (100, "100")],
