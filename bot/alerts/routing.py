@@ -1,4 +1,4 @@
-"""Which alerts deserve a person: role, severity and tier against a small table; the first rule that fits decides. Pure."""
+"""Which alerts deserve a person: role, severity and tier against a small table. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,12 +27,13 @@ def decide(
 ) -> Decision:
     """Choose route and severity. The sender's own severity comes before the runbook's, that before the impact rule.
 
-    An alert whose sender stated a severity is judged by it: "a diagnostic never pages alone" binds those that bring none.
+    The first rule that fits decides. An alert whose sender stated a severity is judged by that: "a diagnostic never
+    pages alone" binds those that bring none.
     """
     if stated is not None:
         severity, source = stated, "sender"
     elif runbook is not None and role is not AlertRole.DIAGNOSTIC:
-        severity, source = min(runbook, _IMPACT[tier]), "runbook"
+        severity, source = runbook, "runbook"
     else:
         severity, source = _IMPACT[tier], "rule"
     seen_role = None if stated is not None and role is AlertRole.DIAGNOSTIC else role

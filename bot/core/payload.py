@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from typing import Any
 
 from bot.core.errors import BotError
@@ -9,7 +10,8 @@ from bot.core.errors import BotError
 MAX_BYTES = 16 * 1024 * 1024
 MAX_DEPTH = 32
 _DIGITS = 400
-_OPEN, _CLOSE, _QUOTE, _ESCAPE = b"[{", b"]}", ord('"'), ord("\\")
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKETS = re.compile(rb"[\[{\]}]")
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401
@@ -32,26 +34,14 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401
 
 
 def _check_depth(body: bytes) -> None:
-    depth, deepest, in_text, escaped = 0, 0, False, False
+    """Count brackets outside text before parsing, so that no nesting reaches the parser's recursion."""
     if body.count(b"[") + body.count(b"{") <= MAX_DEPTH:
         return
-    for byte in body:
-        if in_text:
-            if escaped:
-                escaped = False
-            elif byte == _ESCAPE:
-                escaped = True
-            elif byte == _QUOTE:
-                in_text = False
-        elif byte == _QUOTE:
-            in_text = True
-        elif byte in _OPEN:
-            depth += 1
-            deepest = max(deepest, depth)
-            if deepest > MAX_DEPTH:
-                raise BotError(f"The body is nested deeper than {MAX_DEPTH} levels.")
-        elif byte in _CLOSE:
-            depth -= 1
+    depth = 0
+    for bracket in _BRACKETS.findall(_TEXT.sub(b"", body)):
+        depth += 1 if bracket in b"[{" else -1
+        if depth > MAX_DEPTH:
+            raise BotError(f"The body is nested deeper than {MAX_DEPTH} levels.")
 
 
 def _no_constant(name: str) -> float:
