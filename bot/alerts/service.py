@@ -31,9 +31,8 @@ class Received:
 
 def receive(session: Session, house: House, source: Source, items: list[Item], size: int, now: datetime) -> Received:
     """Take in one delivery; a bad item is quarantined alone."""
-    outcomes: list[dict[str, Any]] = []
-    for item in sorted(items, key=lambda item: ((item.signal.model or "") if item.signal else "", item.index)):
-        outcomes.append({"index": item.index, **_one(session, house, source, item, now)})
+    ordered = sorted(items, key=lambda item: ((item.signal.model or "") if item.signal else "", item.index))
+    outcomes = [{"index": item.index, **_one(session, house, source, item, now)} for item in ordered]
     outcomes.sort(key=lambda outcome: outcome["index"])
     bad = sum(1 for outcome in outcomes if outcome["outcome"] == "quarantined")
     whole = (

@@ -56,8 +56,8 @@ class IncidentHandlers:
     def help(self, command: Command) -> Answer:
         lines = [] if not command.text else [f"I don't know `{escape(command.text.split()[0][:40])}`."]
         lines.append("*Muster* understands:")
-        for sub in sorted(self.listeners.subcommands.values(), key=lambda sub: (sub.order, sub.name)):
-            lines.append(f"`/incident {sub.name}{' ' + escape(sub.hint) if sub.hint else ''}` {sub.summary}")
+        known = sorted(self.listeners.subcommands.values(), key=lambda sub: (sub.order, sub.name))
+        lines += [f"`/incident {sub.name}{' ' + escape(sub.hint) if sub.hint else ''}` {sub.summary}" for sub in known]
         return Reply("\n".join(lines))
 
     def open(self, command: Command) -> Answer:

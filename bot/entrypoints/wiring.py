@@ -1,0 +1,163 @@
+"""The one file that knows everyone: it builds the parts and hands them to each other."""
+
+from dataclasses import dataclass
+
+from pydantic import SecretStr
+from sqlmodel import Session
+
+from bot.alerts.webhooks import PARSERS, Keys
+from bot.alerts.writer import Writer
+from bot.catalog.config import Catalog, Source
+from bot.catalog.values import SecretRef
+from bot.core.clock import Clock, SystemClock
+from bot.core.database import Database
+from bot.core.errors import ConfigError
+from bot.core.logging import get_logger
+from bot.core.settings import Settings
+from bot.incidents.deliveries import IncidentDeliveries, tell, want_person
+from bot.incidents.handlers import IncidentHandlers
+from bot.incidents.house import Follower, House
+from bot.outbox.claims import Timing
+from bot.outbox.kinds import Kinds
+from bot.outbox.sender import Sender
+from bot.slack.app import SlackApp
+from bot.slack.calls import Listeners
+from bot.slack.gateway import SlackCallError, SlackGateway
+from bot.timeline import capture
+
+log = get_logger(__name__)
+ANNOUNCEMENTS = "incidents"
+
+
+class Announcements:
+    """Where incidents are announced: the team's channel, else MUSTER_CHANNEL, else `incidents`, made when missing."""
+
+    def __init__(self, gateway: SlackGateway, catalog: Catalog, configured: str | None) -> None:
+        self.gateway = gateway
+        self.catalog = catalog
+        self._default = configured
+
+    def __call__(self, model: str | None) -> str | None:
+        return self.catalog.team_of(model).channel or self._default
+
+    def settle(self) -> None:
+        """Find, join or create the default channel. Called at start, outside any transaction."""
+        if self._default is None:
+            self._default = self._create_or_find()
+        for channel in {self._default, *(team.channel for team in self.catalog.teams if team.channel)}:
+            try:
+                self.gateway.call("conversations.join", channel=channel)
+            except SlackCallError as error:
+                log.warning("slack.announcement_channel", channel=channel, code=error.code)
+
+    def _create_or_find(self) -> str:
+        try:
+            return str(self.gateway.call("conversations.create", name=ANNOUNCEMENTS)["channel"]["id"])
+        except SlackCallError as error:
+            if error.code != "name_taken":
+                raise
+        cursor = None
+        while True:
+            page = self.gateway.call("conversations.list", limit=500, exclude_archived=True, cursor=cursor)
+            for channel in page.get("channels", []):
+                if channel["name"] == ANNOUNCEMENTS:
+                    return str(channel["id"])
+            cursor = (page.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                raise ConfigError(f"#{ANNOUNCEMENTS} is taken by a channel Muster can't see; set MUSTER_CHANNEL.")
+
+
+@dataclass(slots=True)
+class Muster:
+    """All parts of one process, built but not started."""
+
+    settings: Settings
+    catalog: Catalog
+    clock: Clock
+    database: Database
+    gateway: SlackGateway
+    house: House
+    announcements: Announcements
+    listeners: Listeners
+    kinds: Kinds
+    slack: SlackApp
+    writer: Writer
+    keys: Keys
+    api_token: str
+
+    def sender(self, timing: Timing | None = None) -> Sender:
+        return Sender(self.database, self.gateway, self.kinds, self.clock, timing=timing)
+
+
+def build(
+    settings: Settings,
+    catalog: Catalog,
+    *,
+    bot_token: str,
+    webhook_token: str,
+    api_token: str,
+    clock: Clock | None = None,
+) -> Muster:
+    clock = clock or SystemClock()
+    database = Database(settings.database_url)
+    gateway = SlackGateway(bot_token, base_url=settings.slack_api_url)
+    announcements = Announcements(gateway, catalog, settings.channel)
+    house = House(catalog=catalog, announce=announcements, public_url=settings.public_url)
+    listeners, kinds = Listeners(), Kinds()
+    on_card: list[Follower] = []
+    kinds.add(*IncidentDeliveries(house, on_card=on_card).kinds())
+    IncidentHandlers(house, listeners).register()
+    capture.register(listeners)
+    team = _Team(gateway)
+    slack = SlackApp(database, gateway, listeners, clock, tell=tell, home_team=team, want_person=want_person)
+    return Muster(
+        settings=settings,
+        catalog=catalog,
+        clock=clock,
+        database=database,
+        gateway=gateway,
+        house=house,
+        announcements=announcements,
+        listeners=listeners,
+        kinds=kinds,
+        slack=slack,
+        writer=Writer(database, house, clock),
+        keys=Keys(_sources(catalog, webhook_token)),
+        api_token=api_token,
+    )
+
+
+class _Team:
+    """The workspace's id, asked once; unknown while Slack is down."""
+
+    def __init__(self, gateway: SlackGateway) -> None:
+        self._gateway = gateway
+        self._id = ""
+
+    def learn(self) -> None:
+        self._id = str(self._gateway.call("auth.test").get("team_id", ""))
+
+    def __call__(self) -> str:
+        return self._id
+
+
+def _sources(catalog: Catalog, token: str) -> dict[str, tuple[Source, str]]:
+    """Sources as configured; with none, each built-in kind under its own name and the one token."""
+    if not catalog.sources:
+        shared = SecretRef(env="MUSTER_WEBHOOK_TOKEN")
+        return {kind: (Source.model_validate({"name": kind, "kind": kind, "token": shared}), token) for kind in PARSERS}
+    found = {}
+    for source in catalog.sources:
+        secret = source.token.read()
+        if not secret:
+            raise ConfigError(f"Source `{source.name}`: the variable {source.token.env} is not set.")
+        found[source.name] = (source, secret)
+    return found
+
+
+def revealed(secret: SecretStr | None) -> str | None:
+    return secret.get_secret_value() if secret else None
+
+
+def ping(session: Session) -> None:
+    session.connection().exec_driver_sql("SELECT 1")
