@@ -84,6 +84,12 @@ class Muster:
     writer: Writer
     keys: Keys
     api_token: str
+    team: "HomeTeam"
+
+    def meet_slack(self) -> None:
+        """Learn who we are and where incidents are announced; raises SlackCallError while Slack is down."""
+        self.team.learn()
+        self.announcements.settle()
 
     def sender(self, timing: Timing | None = None) -> Sender:
         return Sender(self.database, self.gateway, self.kinds, self.clock, timing=timing)
@@ -108,7 +114,7 @@ def build(
     kinds.add(*IncidentDeliveries(house, on_card=on_card).kinds())
     IncidentHandlers(house, listeners).register()
     capture.register(listeners)
-    team = _Team(gateway)
+    team = HomeTeam(gateway)
     slack = SlackApp(database, gateway, listeners, clock, tell=tell, home_team=team, want_person=want_person)
     return Muster(
         settings=settings,
@@ -124,10 +130,11 @@ def build(
         writer=Writer(database, house, clock),
         keys=Keys(_sources(catalog, webhook_token)),
         api_token=api_token,
+        team=team,
     )
 
 
-class _Team:
+class HomeTeam:
     """The workspace's id, asked once; unknown while Slack is down."""
 
     def __init__(self, gateway: SlackGateway) -> None:

@@ -50,7 +50,7 @@ class SlackApp:
         self.want_person = want_person
         self.bolt = App(
             client=gateway.client,
-            authorize=self._authorize,
+            authorize=_authorizing(gateway.client.token or ""),
             process_before_response=True,
             request_verification_enabled=False,
             ssl_check_enabled=True,
@@ -62,11 +62,6 @@ class SlackApp:
         self.bolt.view_closed(_ANY)(_just_ack)
         self.bolt.event(_ANY)(self._event)
         self.bolt.error(_log_error)
-
-    def _authorize(self) -> AuthorizeResult:
-        return AuthorizeResult(
-            enterprise_id=None, team_id=None, bot_token=self.gateway.client.token, bot_user_id="", bot_id=""
-        )
 
     @contextmanager
     def _edge(self) -> Iterator[Session]:
@@ -199,6 +194,15 @@ class SlackApp:
             log.warning("slack.view_not_opened", code=error.code, detail=error.detail)
             return "Slack did not open the form in time. Please press again."
         return None
+
+
+def _authorizing(token: str) -> Callable[[], AuthorizeResult]:
+    """Slack may be down when we start: nothing is asked of it here."""
+
+    def authorize() -> AuthorizeResult:
+        return AuthorizeResult(enterprise_id=None, team_id=None, bot_token=token, bot_user_id="", bot_id="")
+
+    return authorize
 
 
 class _FieldsRefused(Exception):  # noqa: N818

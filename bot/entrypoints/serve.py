@@ -1,0 +1,142 @@
+"""`muster serve`: the web and worker roles in one process or in several."""
+
+import os
+import secrets
+import signal
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bot.catalog.load import load_catalog
+from bot.core import logging
+from bot.core.database import Database
+from bot.core.errors import ConfigError, unknown
+from bot.core.migrations import migrate, pending
+from bot.core.settings import Settings
+from bot.entrypoints.wiring import Muster, build, revealed
+from bot.slack.gateway import SlackCallError
+
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+ROLES = ("all", "web", "worker")
+SENDERS = 2
+log = logging.get_logger(__name__)
+
+
+def serve(role: str) -> None:
+    if role not in ROLES:
+        raise unknown("role", role, ROLES)
+    settings = Settings()
+    logging.configure(json=settings.log_json, level=settings.log_level)
+    prepare_database(settings)
+    muster = build(
+        settings,
+        load_catalog(settings.config),
+        bot_token=_bot_token(settings),
+        webhook_token=revealed(settings.webhook_token) or kept_token(settings, "webhook"),
+        api_token=revealed(settings.api_token) or kept_token(settings, "api"),
+    )
+    stop = threading.Event()
+    work = start_work(muster, stop) if role in {"all", "worker"} else []
+    try:
+        if role == "worker":
+            signal.signal(signal.SIGTERM, lambda *_: stop.set())
+            signal.signal(signal.SIGINT, lambda *_: stop.set())
+            stop.wait()
+        else:
+            web_server(muster).run()
+    finally:
+        stop.set()
+        for thread in work:
+            thread.join(10)
+        muster.database.close()
+
+
+def prepare_database(settings: Settings) -> None:
+    """SQLite is brought up to date by itself; elsewhere the operator decides when."""
+    database = Database(settings.database_url)
+    try:
+        if pending(database):
+            if not settings.on_sqlite:
+                raise ConfigError("The database's schema is older than this version. Run `muster migrate` first.")
+            migrate(database)
+    finally:
+        database.close()
+
+
+def _bot_token(settings: Settings) -> str:
+    token = revealed(settings.slack_bot_token)
+    if token is None:
+        raise ConfigError("SLACK_BOT_TOKEN is not set. Install the app of `muster manifest` in your workspace first.")
+    return token
+
+
+def kept_token(settings: Settings, name: str) -> str:
+    """Return a token made once and kept beside the database, readable by us alone."""
+    if not settings.on_sqlite:
+        raise ConfigError(f"Set MUSTER_{name.upper()}_TOKEN: several processes need to agree on it.")
+    path = Path(settings.database_url.removeprefix("sqlite:///")).absolute().with_suffix(f".{name}-token")
+    if not path.exists():
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.write(secrets.token_urlsafe(24))
+        token = path.read_text()
+        where = "/webhooks/generic" if name == "webhook" else "/v1/incidents"
+        print(
+            f"{name} token (kept in {path.name}): curl -H 'Authorization: Bearer {token}' {settings.public_url}{where}"
+        )
+    return path.read_text()
+
+
+def start_work(muster: Muster, stop: threading.Event) -> list[threading.Thread]:
+    """Start the senders, and Socket Mode when there is an app token."""
+    threads = [threading.Thread(target=_meet, args=(muster, stop), name="meet-slack", daemon=True)]
+    for number in range(SENDERS):
+        sender = muster.sender()
+        threads.append(threading.Thread(target=sender.run, name=f"sender-{number}", daemon=True))
+        threads.append(threading.Thread(target=_stops, args=(stop, sender.stop), daemon=True))
+    if app_token := revealed(muster.settings.slack_app_token):
+        from slack_bolt.adapter.socket_mode import SocketModeHandler
+
+        socket = SocketModeHandler(muster.slack.bolt, app_token)
+        threads.append(threading.Thread(target=socket.connect, name="socket-mode", daemon=True))
+        threads.append(threading.Thread(target=_stops, args=(stop, socket.close), daemon=True))
+    for thread in threads:
+        thread.start()
+    return threads
+
+
+def _meet(muster: Muster, stop: threading.Event) -> None:
+    """Slack may be down when we start: incidents are taken in meanwhile, and said when it is back."""
+    while not stop.is_set():
+        try:
+            muster.meet_slack()
+        except SlackCallError as error:
+            log.warning("slack.unreachable", code=error.code)
+            stop.wait(10)
+        else:
+            return
+
+
+def _stops(stop: threading.Event, close: object) -> None:
+    stop.wait()
+    if callable(close):
+        close()
+
+
+def web_server(muster: Muster) -> "Server":
+    import uvicorn
+
+    from bot.entrypoints.web import create_app
+
+    settings = muster.settings
+    return uvicorn.Server(
+        uvicorn.Config(
+            create_app(muster),
+            host=settings.host,
+            port=settings.port,
+            log_level="warning",
+            timeout_graceful_shutdown=5,
+            server_header=False,
+        ),
+    )
