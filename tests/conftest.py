@@ -1,9 +1,34 @@
+import os
+
 import pytest
 
+from tests import postgres
 from tests.world import World
 
 
+@pytest.fixture(scope="session")
+def postgres_databases():
+    reason = postgres.missing()
+    if reason and os.environ.get("CI"):
+        pytest.fail(reason)
+    if reason:
+        pytest.skip(reason)
+    with postgres.server() as address:
+        yield postgres.Databases(address)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def database_url(request, tmp_path):
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/muster.db"
+        return
+    databases = request.getfixturevalue("postgres_databases")
+    url = databases.fresh()
+    yield url
+    databases.drop(url)
+
+
 @pytest.fixture
-def world(tmp_path):
-    with World(tmp_path) as made:
+def world(database_url):
+    with World(database_url) as made:
         yield made

@@ -29,11 +29,11 @@ class FrozenClock:
 
 
 class World:
-    def __init__(self, folder, catalog=None):
+    def __init__(self, database_url, catalog=None):
         self.clock = FrozenClock()
         self.slack = FakeSlack(self.clock)
         self.settings = Settings(
-            database_url=f"sqlite:///{folder}/muster.db",
+            database_url=database_url,
             slack_api_url=self.slack.url,
             slack_signing_secret=SecretStr(SECRET),
         )
