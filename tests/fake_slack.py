@@ -150,6 +150,18 @@ class FakeSlack:
     def _conversations_join(self, channel, **_):
         self._known(channel).members.add(BOT)
 
+    def _conversations_members(self, channel, **_):
+        return {"members": sorted(self._known(channel).members)}
+
+    def _conversations_open(self, users, **_):
+        if users not in self.users:
+            raise LookupError("user_not_found")
+        name = f"dm-{users}"
+        found = [channel for channel in self.channels.values() if channel.name == name]
+        if found:
+            return {"channel": {"id": found[0].id}}
+        return self._conversations_create(name)
+
     def _conversations_setTopic(self, channel, topic, **_):  # noqa: N802
         if len(topic) > 250:
             raise LookupError("too_long")

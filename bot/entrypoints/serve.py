@@ -14,6 +14,7 @@ from bot.core.errors import ConfigError, unknown
 from bot.core.migrations import migrate, pending
 from bot.core.settings import Settings
 from bot.entrypoints.wiring import Muster, build, revealed
+from bot.escalation.jobs import tick
 from bot.slack.gateway import SlackCallError
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 ROLES = ("all", "web", "worker")
 SENDERS = 2
+TICK_SECONDS = 2
 log = logging.get_logger(__name__)
 
 
@@ -95,6 +97,7 @@ def start_work(muster: Muster, stop: threading.Event) -> list[threading.Thread]:
         sender = muster.sender()
         threads.append(threading.Thread(target=sender.run, name=f"sender-{number}", daemon=True))
         threads.append(threading.Thread(target=_stops, args=(stop, sender.stop), daemon=True))
+    threads.append(threading.Thread(target=_ticks, args=(muster, stop), name="ticks", daemon=True))
     if app_token := revealed(muster.settings.slack_app_token):
         from slack_bolt.adapter.socket_mode import SocketModeHandler
 
@@ -116,6 +119,24 @@ def _meet(muster: Muster, stop: threading.Event) -> None:
             stop.wait(10)
         else:
             return
+
+
+def _ticks(muster: Muster, stop: threading.Event) -> None:
+    """Read the timers every few seconds until told to stop."""
+    from apscheduler.schedulers.background import BackgroundScheduler
+
+    scheduler = BackgroundScheduler(timezone="UTC")
+    scheduler.add_job(
+        lambda: tick(muster.database, muster.clock.now()),
+        "interval",
+        seconds=TICK_SECONDS,
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=None,
+    )
+    scheduler.start()
+    stop.wait()
+    scheduler.shutdown()
 
 
 def _stops(stop: threading.Event, close: object) -> None:

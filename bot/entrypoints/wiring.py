@@ -14,6 +14,7 @@ from bot.core.database import Database
 from bot.core.errors import ConfigError
 from bot.core.logging import get_logger
 from bot.core.settings import Settings
+from bot.escalation.deliveries import EscalationDeliveries
 from bot.incidents.deliveries import IncidentDeliveries, tell, want_person
 from bot.incidents.handlers import IncidentHandlers
 from bot.incidents.house import Follower, House
@@ -111,10 +112,11 @@ def build(
     house = House(catalog=catalog, announce=announcements, public_url=settings.public_url)
     listeners, kinds = Listeners(), Kinds()
     on_card: list[Follower] = []
+    team = HomeTeam(gateway)
     kinds.add(*IncidentDeliveries(house, on_card=on_card).kinds())
+    kinds.add(*EscalationDeliveries(catalog, team.me).kinds())
     IncidentHandlers(house, listeners).register()
     capture.register(listeners)
-    team = HomeTeam(gateway)
     slack = SlackApp(database, gateway, listeners, clock, tell=tell, home_team=team, want_person=want_person)
     return Muster(
         settings=settings,
@@ -140,9 +142,14 @@ class HomeTeam:
     def __init__(self, gateway: SlackGateway) -> None:
         self._gateway = gateway
         self._id = ""
+        self._me = ""
 
     def learn(self) -> None:
-        self._id = str(self._gateway.call("auth.test").get("team_id", ""))
+        answer = self._gateway.call("auth.test")
+        self._id, self._me = str(answer.get("team_id", "")), str(answer.get("user_id", ""))
+
+    def me(self) -> str:
+        return self._me
 
     def __call__(self) -> str:
         return self._id

@@ -1,14 +1,18 @@
 """What people press and type about incidents."""
 
+from datetime import datetime
+
 from slack_sdk.models.blocks import InputBlock, Option, PlainTextInputElement, PlainTextObject, StaticSelectElement
 from slack_sdk.models.views import View
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from bot.catalog.config import Severity
 from bot.core.errors import BotError, unknown
 from bot.core.ids import parse_incident
+from bot.escalation import service as escalation
 from bot.incidents import messages, service
 from bot.incidents.house import House
+from bot.incidents.lifecycle import is_open
 from bot.slack.calls import Answer, Command, Listeners, OpenView, Press, Reply, Submission
 from bot.slack.text import escape
 from bot.tables import (
@@ -46,9 +50,13 @@ class IncidentHandlers:
         add("role", "<commander|communications|scribe|responder> [@user]", "Take or give a role", self.role, order=5)
         add("severity", "<SEV1..SEV4> [reason]", "Change the severity", self.severity, order=6)
         add("note", "<text>", "Put a line on the timeline", self.note, order=7)
+        add("escalate", "[reason]", "Call the next level now", self.escalate, order=8)
         add("resolve", "[what fixed it]", "Resolve this incident", self.resolve, order=20)
         self.listeners.action("incident.acknowledge", self.pressed_acknowledge)
         self.listeners.action("incident.resolve", self.pressed_resolve)
+        self.listeners.action("incident.escalate", self.pressed_escalate)
+        self.listeners.action("escalation.accept", self.pressed_acknowledge)
+        self.listeners.action("escalation.pass", self.pressed_escalate)
         self.listeners.view("incident.resolve", self.submitted_resolve)
         for verdict in Verdict:
             self.listeners.action(f"alert.{verdict}", self.pressed_verdict)
@@ -156,6 +164,25 @@ class IncidentHandlers:
             return self._resolve_view(incident)
         service.resolve(command.session, service.incident_id(incident), command.user, command.now, fix=rest)
         return Reply(f"*{service.label(incident)}* is resolved.")
+
+    def escalate(self, command: Command) -> Answer:
+        incident, reason = self.find(command)
+        return self._escalate(command.session, incident, command.user, command.now, reason)
+
+    def pressed_escalate(self, press: Press) -> Answer:
+        number, _ = press.target()
+        return self._escalate(press.session, service.get(press.session, number), press.user, press.now, "")
+
+    def _escalate(self, session: Session, incident: Incident, user: str, now: datetime, reason: str) -> Reply:
+        if not is_open(incident.status):
+            raise BotError(f"{service.label(incident)} is over; there is nobody to call.")
+        number = service.incident_id(incident)
+        text = "Asked for the next level" + (f": {reason}" if reason else "")
+        record(session, number, now, kind="escalation.asked", text=text, actor=user)
+        escalation.start(session, self.house.catalog, incident, now)
+        if not escalation.hurry(session, number, now):
+            raise BotError("Somebody else is calling the next level at this moment.")
+        return Reply(f"The next level of *{service.label(incident)}* is being called.")
 
     def pressed_acknowledge(self, press: Press) -> Answer:
         number, _ = press.target()

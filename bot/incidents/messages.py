@@ -175,7 +175,7 @@ def announcement(incident: Incident, commander: str | None, now: datetime) -> tu
         tail = f"resolved after {words_for((incident.resolved_at or now) - incident.onset_at)}{where}"
     text = f"{mark(incident)} *{label}* {incident.severity} · {escape(incident.headline)} · {tail}"
     blocks: list[Block] = [SectionBlock(text=MarkdownTextObject(text=clip(text)))]
-    if is_open(incident.status) and not incident.channel_id and incident.acknowledged_at is None:
+    if is_open(incident.status) and incident.acknowledged_at is None:
         blocks.append(
             ActionsBlock(elements=[_button("Acknowledge", "incident.acknowledge", str(incident.id), "primary")])
         )

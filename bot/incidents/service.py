@@ -7,12 +7,14 @@ from sqlmodel import Session, col, select
 from bot.catalog.config import Severity
 from bot.core.errors import BotError, ConflictError, unknown
 from bot.core.ids import incident_label, slug
+from bot.escalation import service as escalation
 from bot.incidents import lifecycle
 from bot.incidents.house import House
 from bot.outbox.queue import Priority, put, put_latest
 from bot.tables import (
     Alert,
     AlertState,
+    EscalationState,
     Incident,
     IncidentMember,
     IncidentRole,
@@ -95,6 +97,8 @@ def open_incident(
         priority=Priority.INCIDENT,
         incident_id=number,
     )
+    if opened_by is None and severity in WITH_CHANNEL:
+        escalation.start(session, house.catalog, incident, now)
     return incident
 
 
@@ -169,6 +173,7 @@ def acknowledge(session: Session, number: int, user: str, now: datetime) -> Inci
     incident.acknowledged_by = user
     incident.status = lifecycle.after_acknowledge(incident.status)
     record(session, number, now, kind="incident.acknowledged", text="Acknowledged", actor=user)
+    escalation.stop(session, number, EscalationState.ACKNOWLEDGED)
     if holder(session, number, IncidentRole.COMMANDER) is None:
         take_role(session, incident, IncidentRole.COMMANDER, user, now, by=user)
     changed(session, incident, now)
@@ -258,6 +263,7 @@ def resolve(
     lifecycle.check_move(label(incident), incident.status, IncidentStatus.RESOLVED)
     if incident.status == IncidentStatus.RESOLVED:
         raise ConflictError(f"{label(incident)} is resolved already.")
+    escalation.stop(session, number, EscalationState.CLOSED)
     incident.status = IncidentStatus.RESOLVED
     incident.resolved_at = now
     incident.resolved_by = user

@@ -1,0 +1,138 @@
+"""Calling people until somebody acts. A level, its pages and its next due time are one transaction."""
+
+from datetime import datetime
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from bot.catalog.config import Catalog
+from bot.escalation.policy import Place, after, due_after, policy_for, snapshot, targets
+from bot.outbox.queue import Priority, put
+from bot.tables import Escalation, EscalationState, Incident, Page, PageState
+from bot.timeline.service import record
+
+
+def start(session: Session, catalog: Catalog, incident: Incident, now: datetime) -> None:
+    """Begin to escalate an incident: its first level is called at once. Once for each incident."""
+    known = session.exec(
+        select(Escalation.id).where(Escalation.incident_id == incident.id, Escalation.subject == "incident"),
+    ).first()
+    if known is not None or incident.id is None:
+        return
+    escalation = Escalation(
+        incident_id=incident.id,
+        policy=snapshot(policy_for(catalog, incident.model)),
+        reason="nobody acknowledged",
+        started_at=now,
+    )
+    session.add(escalation)
+    session.flush()
+    _call(session, escalation, incident, Place(0, 0), now)
+
+
+def advance(session: Session, escalation_id: int, version: int, now: datetime) -> bool:
+    """Go one level up, unless somebody else did or the incident was acknowledged meanwhile."""
+    taken = session.execute(
+        update(Escalation)
+        .where(
+            col(Escalation.id) == escalation_id,
+            col(Escalation.version) == version,
+            col(Escalation.state) == EscalationState.ACTIVE,
+        )
+        .values(version=version + 1),
+    )
+    if not getattr(taken, "rowcount", 0):
+        return False
+    escalation = session.get_one(Escalation, escalation_id, populate_existing=True)
+    incident = session.get_one(Incident, escalation.incident_id)
+    place = after(escalation.policy, Place(escalation.round, escalation.level))
+    if place is None:
+        escalation.state, escalation.due_at = EscalationState.EXHAUSTED, None
+        text = "Every level was called and nobody acknowledged"
+        record(session, escalation.incident_id, now, kind="escalation.exhausted", text=text)
+        _tell(session, escalation, now)
+        return True
+    _call(session, escalation, incident, place, now)
+    return True
+
+
+def _call(session: Session, escalation: Escalation, incident: Incident, place: Place, now: datetime) -> None:
+    escalation.round, escalation.level = place.round, place.level
+    escalation.due_at = due_after(escalation.policy, place, now)
+    called = targets(escalation.policy, place)
+    for target in called:
+        page = Page(
+            escalation_id=escalation.id or 0,
+            incident_id=incident.id or 0,
+            round=place.round,
+            level=place.level,
+            target=target,
+            created_at=now,
+        )
+        session.add(page)
+        session.flush()
+        put(
+            session,
+            now,
+            kind=_kind(target),
+            key=f"page:{page.id}",
+            lane=f"page:{page.id}",
+            priority=Priority.PAGE,
+            payload={"page": page.id},
+            incident_id=incident.id,
+        )
+    levels = len(escalation.policy["levels"])
+    text = f"Called level {place.level + 1} of {levels}: {', '.join(called)}"
+    record(session, incident.id or 0, now, kind="escalation.called", text=text, data={"round": place.round})
+    if (place.round, place.level) != (0, 0):
+        _tell(session, escalation, now)
+
+
+def _kind(target: str) -> str:
+    if target.startswith("env:"):
+        return "escalation.page_url"
+    return "escalation.members" if target == "members" else "escalation.page"
+
+
+def _tell(session: Session, escalation: Escalation, now: datetime) -> None:
+    put(
+        session,
+        now,
+        kind="escalation.told",
+        key=f"escalation:{escalation.id}:{escalation.version}",
+        lane=f"incident:{escalation.incident_id}:escalation",
+        priority=Priority.PAGE,
+        payload={"escalation": escalation.id},
+        incident_id=escalation.incident_id,
+    )
+
+
+def stop(session: Session, incident_id: int, state: EscalationState) -> None:
+    """Somebody acted, or it is over: what has not been said is withdrawn."""
+    active = session.exec(
+        select(Escalation)
+        .where(Escalation.incident_id == incident_id, Escalation.state == EscalationState.ACTIVE)
+        .with_for_update(),
+    ).all()
+    for escalation in active:
+        escalation.state, escalation.due_at = state, None
+        escalation.version += 1
+    waiting = session.exec(
+        select(Page).where(Page.incident_id == incident_id, Page.state == PageState.PENDING),
+    ).all()
+    for page in waiting:
+        page.state = PageState.SUPERSEDED
+    session.flush()
+
+
+def hurry(session: Session, incident_id: int, now: datetime) -> bool:
+    """Call the next level now, because somebody asked for it."""
+    escalation = session.exec(
+        select(Escalation).where(Escalation.incident_id == incident_id, Escalation.subject == "incident"),
+    ).first()
+    if escalation is None or escalation.id is None:
+        return False
+    if escalation.state != EscalationState.ACTIVE:
+        escalation.state = EscalationState.ACTIVE
+        session.flush()
+    return advance(session, escalation.id, escalation.version, now)
