@@ -16,6 +16,7 @@ from bot.core.errors import BotError
 from bot.incidents import service as incidents
 from bot.incidents.house import House
 from bot.tables import Alert, AlertState, Delivery, DeliveryOutcome, Incident, SeveritySource
+from bot.timeline.mentioned import by_number
 
 _KEPT_BYTES = 64 * 1024
 
@@ -117,7 +118,7 @@ def _resolved(
     opened.state, opened.resolved_at, opened.ends_at, opened.last_seen_at = AlertState.RESOLVED, at, at, now
     session.flush()
     if opened.incident_id is not None:
-        incident = incidents.get(session, opened.incident_id, lock=True)
+        incident = by_number(session, opened.incident_id, lock=True)
         incidents.alert_resolved(session, incident, opened, now)
     return _outcome("resolved", opened)
 

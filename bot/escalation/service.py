@@ -11,13 +11,12 @@ from bot.outbox.queue import Priority, put
 from bot.tables import Escalation, EscalationState, Incident, Page, PageState
 from bot.timeline.service import record
 
+INCIDENT = "incident"
+
 
 def start(session: Session, catalog: Catalog, incident: Incident, now: datetime) -> None:
     """Begin to escalate an incident: its first level is called at once. Once for each incident."""
-    known = session.exec(
-        select(Escalation.id).where(Escalation.incident_id == incident.id, Escalation.subject == "incident"),
-    ).first()
-    if known is not None or incident.id is None:
+    if incident.id is None or _of(session, incident.id, INCIDENT) is not None:
         return
     escalation = Escalation(
         incident_id=incident.id,
@@ -28,6 +27,41 @@ def start(session: Session, catalog: Catalog, incident: Incident, now: datetime)
     session.add(escalation)
     session.flush()
     _call(session, escalation, incident, Place(0, 0), now)
+
+
+def call(
+    session: Session,
+    catalog: Catalog,
+    incident: Incident,
+    now: datetime,
+    *,
+    whom: str | None,
+    subject: str,
+    reason: str,
+) -> bool:
+    """Call for help with one part of an incident: the policy named `whom`, else the incident's own next level.
+
+    subject: what it is about (`step:12`); once for each. Returns False when it was called already.
+    """
+    policy = catalog.policy(whom)
+    if incident.id is None or _of(session, incident.id, subject) is not None:
+        return False
+    if policy is None:
+        start(session, catalog, incident, now)
+        return hurry(session, incident.id, now)
+    escalation = Escalation(
+        incident_id=incident.id, subject=subject, policy=snapshot(policy), reason=reason, started_at=now
+    )
+    session.add(escalation)
+    session.flush()
+    _call(session, escalation, incident, Place(0, 0), now)
+    _tell(session, escalation, now)
+    return True
+
+
+def _of(session: Session, incident_id: int, subject: str) -> Escalation | None:
+    wanted = select(Escalation).where(Escalation.incident_id == incident_id, Escalation.subject == subject)
+    return session.exec(wanted).first()
 
 
 def advance(session: Session, escalation_id: int, version: int, now: datetime) -> bool:
@@ -107,18 +141,18 @@ def _tell(session: Session, escalation: Escalation, now: datetime) -> None:
     )
 
 
-def stop(session: Session, incident_id: int, state: EscalationState) -> None:
-    """Somebody acted, or it is over: what has not been said is withdrawn."""
-    active = session.exec(
-        select(Escalation)
-        .where(Escalation.incident_id == incident_id, Escalation.state == EscalationState.ACTIVE)
-        .with_for_update(),
-    ).all()
+def stop(session: Session, incident_id: int, state: EscalationState, *, subject: str | None = None) -> None:
+    """Somebody acted, or it is over: what has not been said is withdrawn. Without a subject: all of the incident's."""
+    wanted = select(Escalation).where(Escalation.incident_id == incident_id, Escalation.state == EscalationState.ACTIVE)
+    if subject is not None:
+        wanted = wanted.where(Escalation.subject == subject)
+    active = session.exec(wanted.with_for_update()).all()
     for escalation in active:
         escalation.state, escalation.due_at = state, None
         escalation.version += 1
+    ended = [escalation.id for escalation in active]
     waiting = session.exec(
-        select(Page).where(Page.incident_id == incident_id, Page.state == PageState.PENDING),
+        select(Page).where(col(Page.escalation_id).in_(ended), Page.state == PageState.PENDING),
     ).all()
     for page in waiting:
         page.state = PageState.SUPERSEDED
@@ -127,9 +161,7 @@ def stop(session: Session, incident_id: int, state: EscalationState) -> None:
 
 def hurry(session: Session, incident_id: int, now: datetime) -> bool:
     """Call the next level now, because somebody asked for it."""
-    escalation = session.exec(
-        select(Escalation).where(Escalation.incident_id == incident_id, Escalation.subject == "incident"),
-    ).first()
+    escalation = _of(session, incident_id, INCIDENT)
     if escalation is None or escalation.id is None:
         return False
     if escalation.state != EscalationState.ACTIVE:

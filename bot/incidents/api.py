@@ -9,6 +9,7 @@ from bot.core.database import Database
 from bot.core.ids import incident_label
 from bot.incidents import service
 from bot.tables import Alert, Incident, IncidentMember
+from bot.timeline.mentioned import by_number
 from bot.timeline.moments import moments
 from bot.timeline.service import events
 
@@ -29,7 +30,7 @@ def routes(database: Database, token: Any) -> APIRouter:  # noqa: ANN401
     @router.get("/incidents/{number}", summary="One incident")
     def one_incident(number: int) -> dict[str, Any]:
         with database.reading() as session:
-            incident = service.get(session, number)
+            incident = by_number(session, number)
             members = session.exec(
                 select(IncidentMember).where(IncidentMember.incident_id == number, col(IncidentMember.until).is_(None)),
             )
@@ -42,7 +43,7 @@ def routes(database: Database, token: Any) -> APIRouter:  # noqa: ANN401
     @router.get("/incidents/{number}/timeline", summary="What happened, in the time it happened")
     def timeline(number: int) -> list[dict[str, Any]]:
         with database.reading() as session:
-            service.get(session, number)
+            by_number(session, number)
             return [
                 {
                     "seq": moment.seq,

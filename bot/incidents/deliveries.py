@@ -26,6 +26,7 @@ from bot.outbox.kinds import (
 from bot.outbox.queue import Priority, put, put_latest
 from bot.slack import people
 from bot.tables import Alert, Incident, IncidentRole, OutboxRow
+from bot.timeline.mentioned import by_number
 from bot.timeline.service import record
 
 _SUFFIXES = ("", "2", "3", "4", "5", "6", "7", "8", "9")
@@ -58,7 +59,7 @@ class IncidentDeliveries:
     def _incident(self, session: Session, row: OutboxRow) -> Incident:
         if row.incident_id is None:
             raise UndeliverableError("the row names no incident")
-        return service.get(session, row.incident_id)
+        return by_number(session, row.incident_id)
 
     def _facts(self, session: Session, incident: Incident) -> messages.CardFacts:
         number = service.incident_id(incident)

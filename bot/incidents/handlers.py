@@ -8,7 +8,6 @@ from sqlmodel import Session, col, select
 
 from bot.catalog.config import Severity
 from bot.core.errors import BotError, unknown
-from bot.core.ids import parse_incident
 from bot.escalation import service as escalation
 from bot.incidents import messages, service
 from bot.incidents.house import House
@@ -24,6 +23,7 @@ from bot.tables import (
     SeveritySource,
     Verdict,
 )
+from bot.timeline.mentioned import by_number, incident_meant
 from bot.timeline.service import record
 
 _LISTED = 15
@@ -104,7 +104,7 @@ class IncidentHandlers:
         return Reply("\n".join(lines))
 
     def status(self, command: Command) -> Answer:
-        incident, rest = self.find(command)
+        incident, rest = incident_meant(command.session, command.text, command.channel)
         word, _, reason = rest.partition(" ")
         if not word:
             commander = service.holder(command.session, service.incident_id(incident), IncidentRole.COMMANDER)
@@ -121,12 +121,12 @@ class IncidentHandlers:
         return Reply(f"*{service.label(incident)}* is {word.lower()}.")
 
     def ack(self, command: Command) -> Answer:
-        incident, _ = self.find(command)
+        incident, _ = incident_meant(command.session, command.text, command.channel)
         service.acknowledge(command.session, service.incident_id(incident), command.user, command.now)
         return Reply(f"You have *{service.label(incident)}*.")
 
     def role(self, command: Command) -> Answer:
-        incident, rest = self.find(command)
+        incident, rest = incident_meant(command.session, command.text, command.channel)
         word, _, who = rest.partition(" ")
         names = [role.value for role in IncidentRole]
         if word.lower() not in names:
@@ -136,7 +136,7 @@ class IncidentHandlers:
         return Reply(f"<@{user}> is {word.lower()} of *{service.label(incident)}*.")
 
     def severity(self, command: Command) -> Answer:
-        incident, rest = self.find(command)
+        incident, rest = incident_meant(command.session, command.text, command.channel)
         word, _, reason = rest.partition(" ")
         names = [severity.value for severity in Severity]
         if word.upper() not in names:
@@ -152,26 +152,26 @@ class IncidentHandlers:
         return Reply(f"*{service.label(incident)}* is {word.upper()}.")
 
     def note(self, command: Command) -> Answer:
-        incident, rest = self.find(command)
+        incident, rest = incident_meant(command.session, command.text, command.channel)
         if not rest:
             raise BotError("Say what to note: `/incident note rolled back the feed`.")
         service.note(command.session, service.incident_id(incident), rest, command.user, command.now)
         return Reply(f"Noted on the timeline of *{service.label(incident)}*.")
 
     def resolve(self, command: Command) -> Answer:
-        incident, rest = self.find(command)
+        incident, rest = incident_meant(command.session, command.text, command.channel)
         if not rest:
             return self._resolve_view(incident)
         service.resolve(command.session, service.incident_id(incident), command.user, command.now, fix=rest)
         return Reply(f"*{service.label(incident)}* is resolved.")
 
     def escalate(self, command: Command) -> Answer:
-        incident, reason = self.find(command)
+        incident, reason = incident_meant(command.session, command.text, command.channel)
         return self._escalate(command.session, incident, command.user, command.now, reason)
 
     def pressed_escalate(self, press: Press) -> Answer:
         number, _ = press.target()
-        return self._escalate(press.session, service.get(press.session, number), press.user, press.now, "")
+        return self._escalate(press.session, by_number(press.session, number), press.user, press.now, "")
 
     def _escalate(self, session: Session, incident: Incident, user: str, now: datetime, reason: str) -> Reply:
         if not is_open(incident.status):
@@ -191,7 +191,7 @@ class IncidentHandlers:
 
     def pressed_resolve(self, press: Press) -> Answer:
         number, _ = press.target()
-        return self._resolve_view(service.get(press.session, number))
+        return self._resolve_view(by_number(press.session, number))
 
     def submitted_resolve(self, sent: Submission) -> Answer:
         choice = sent.values.get("how") or "fixed"
@@ -222,24 +222,6 @@ class IncidentHandlers:
             text = f"Judged {verdict}: {alert.summary or alert.name}"
             record(press.session, alert.incident_id, press.now, kind="alert.judged", text=text, actor=press.user)
         return Reply(f"Thank you: judged *{verdict}*. Thresholds learn from this.")
-
-    def find(self, command: Command) -> tuple[Incident, str]:
-        """Find the incident a command is about: named first, else the channel's own, else the only open one."""
-        first, _, rest = command.text.partition(" ")
-        if first.upper().startswith("INC-"):
-            return service.get(command.session, parse_incident(first)), rest.strip()
-        here = service.in_channel(command.session, command.channel)
-        if here is not None:
-            return here, command.text
-        found = command.session.exec(
-            select(Incident).where(
-                col(Incident.status).not_in([IncidentStatus.RESOLVED, IncidentStatus.CLOSED]),
-            ),
-        ).all()
-        if len(found) == 1:
-            return found[0], command.text
-        names = ", ".join(f"`{service.label(incident)}`" for incident in found) or "none"
-        raise BotError(f"Which incident? Type this in its channel, or name it first: {names} open.")
 
     def _resolve_view(self, incident: Incident) -> OpenView:
         return OpenView(

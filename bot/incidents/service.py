@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import Session, col, select
 
 from bot.catalog.config import Severity
-from bot.core.errors import BotError, ConflictError, unknown
+from bot.core.errors import BotError, ConflictError
 from bot.core.ids import incident_label, slug
 from bot.escalation import service as escalation
 from bot.incidents import lifecycle
@@ -22,6 +22,7 @@ from bot.tables import (
     Resolution,
     SeveritySource,
 )
+from bot.timeline.mentioned import by_number
 from bot.timeline.service import record
 
 WITH_CHANNEL = {Severity.SEV1, Severity.SEV2}
@@ -132,18 +133,6 @@ def label(incident: Incident) -> str:
     return incident_label(incident_id(incident))
 
 
-def get(session: Session, number: int, *, lock: bool = False) -> Incident:
-    found = session.get(Incident, number, with_for_update=lock or None)
-    if found is None:
-        known = session.exec(select(Incident.id).order_by(col(Incident.id).desc()).limit(5)).all()
-        raise unknown("incident", incident_label(number), [incident_label(n) for n in known if n])
-    return found
-
-
-def in_channel(session: Session, channel: str) -> Incident | None:
-    return session.exec(select(Incident).where(Incident.channel_id == channel)).first()
-
-
 def open_for(session: Session, group_key: str) -> Incident | None:
     """Return the open incident of this group, or one that ended so recently that it is the same story."""
     return session.exec(
@@ -164,7 +153,7 @@ def changed(session: Session, incident: Incident, now: datetime) -> None:
 
 def acknowledge(session: Session, number: int, user: str, now: datetime) -> Incident:
     """Somebody has it; without a commander that is them."""
-    incident = get(session, number, lock=True)
+    incident = by_number(session, number, lock=True)
     if not lifecycle.is_open(incident.status):
         raise ConflictError(f"{label(incident)} is {incident.status} already.")
     if incident.acknowledged_at is not None:
@@ -212,7 +201,7 @@ def take_role(session: Session, incident: Incident, role: IncidentRole, user: st
 
 
 def set_severity(session: Session, number: int, severity: Severity, user: str, now: datetime, reason: str) -> Incident:
-    incident = get(session, number, lock=True)
+    incident = by_number(session, number, lock=True)
     if incident.severity == severity:
         raise ConflictError(f"{label(incident)} is {severity} already.")
     before, incident.severity = incident.severity, severity
@@ -230,7 +219,7 @@ def set_status(
     session: Session, number: int, status: IncidentStatus, user: str | None, now: datetime, reason: str = ""
 ) -> Incident:
     """Move an open incident; ending it is `resolve`."""
-    incident = get(session, number, lock=True)
+    incident = by_number(session, number, lock=True)
     if not lifecycle.is_open(status):
         raise BotError("Use *Resolve* to end an incident.")
     lifecycle.check_move(label(incident), incident.status, status)
@@ -244,7 +233,7 @@ def set_status(
 
 
 def note(session: Session, number: int, text: str, user: str, now: datetime) -> None:
-    get(session, number)
+    by_number(session, number)
     record(session, number, now, kind="note", text=text, actor=user, data={"key": True})
 
 
@@ -259,7 +248,7 @@ def resolve(
     backfill: str | None = None,
     verdict: str | None = None,
 ) -> Incident:
-    incident = get(session, number, lock=True)
+    incident = by_number(session, number, lock=True)
     lifecycle.check_move(label(incident), incident.status, IncidentStatus.RESOLVED)
     if incident.status == IncidentStatus.RESOLVED:
         raise ConflictError(f"{label(incident)} is resolved already.")

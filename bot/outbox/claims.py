@@ -75,12 +75,14 @@ def finish(session: Session, row: OutboxRow, now: datetime, state: OutboxState =
     return _write(session, row, state=state, ambiguous=False, lease_until=None, done_at=now, problem="")
 
 
-def give_back(session: Session, row: OutboxRow, due_at: datetime) -> bool:
-    """Return a row that was not tried."""
-    return _write(session, row, ambiguous=False, lease_until=None, due_at=due_at)
+def give_back(session: Session, row: OutboxRow, due_at: datetime, *, ambiguous: bool) -> bool:
+    """Return a row that was not tried this time; what an earlier try may have done is still not known."""
+    return _write(session, row, ambiguous=ambiguous, lease_until=None, due_at=due_at)
 
 
-def fail(session: Session, row: OutboxRow, now: datetime, problem: str, *, final: bool = False) -> bool:
+def fail(
+    session: Session, row: OutboxRow, now: datetime, problem: str, *, final: bool = False, ambiguous: bool = False
+) -> bool:
     """Count a definite failure. Returns whether the row is now given up."""
     attempts = row.attempts + 1
     pause = None if final else pause_before(attempts)
@@ -99,7 +101,7 @@ def fail(session: Session, row: OutboxRow, now: datetime, problem: str, *, final
     _write(
         session,
         row,
-        ambiguous=False,
+        ambiguous=ambiguous,
         lease_until=None,
         attempts=attempts,
         problem=problem[:500],

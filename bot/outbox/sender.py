@@ -106,7 +106,7 @@ class Sender:
             with session.begin_nested():
                 work = kind.render(session, row, now)
         except NotYetError:
-            claims.give_back(session, row, now + self.timing.not_yet)
+            claims.give_back(session, row, now + self.timing.not_yet, ambiguous=row.ambiguous)
             return None
         except UndeliverableError as error:
             self._refuse(session, row, now, error.message, kind)
@@ -122,7 +122,7 @@ class Sender:
         method, channel = _bucket(kind, work)
         wait = reserve(session, paces(method, channel), now) if method else timedelta(0)
         if wait > timedelta(0):
-            claims.give_back(session, row, now + wait)
+            claims.give_back(session, row, now + wait, ambiguous=row.ambiguous)
             return None
         return work if claims.mark_ambiguous(session, row, now, self.timing) else None
 
@@ -148,17 +148,20 @@ class Sender:
 
     def _went_wrong(self, kind: Kind, row: OutboxRow, work: Any, error: SlackCallError) -> None:  # noqa: ANN401
         now = self.clock.now()
+        method, channel = _bucket(kind, work)
+        # A look for an earlier effect that itself fails tells nothing of that effect.
+        unsure = row.ambiguous and error.method != method
         with self.database.transaction() as session:
             if error.retry_after is not None:
                 until = now + timedelta(seconds=error.retry_after)
-                pause(session, error.method, _bucket(kind, work)[1], until)
-                claims.give_back(session, row, until)
+                pause(session, error.method, channel if error.method == method else None, until)
+                claims.give_back(session, row, until, ambiguous=unsure)
             elif error.token_gone:
                 # Nothing is dropped while the token is gone; the rows wait for a new one.
-                claims.give_back(session, row, now + timedelta(seconds=30))
+                claims.give_back(session, row, now + timedelta(seconds=30), ambiguous=unsure)
             elif error.uncertain:
                 claims.leave_ambiguous(session, row, now, str(error), self.timing)
-            elif claims.fail(session, row, now, str(error), final=_hopeless(error)) and kind.failed:
+            elif claims.fail(session, row, now, str(error), final=_hopeless(error), ambiguous=unsure) and kind.failed:
                 kind.failed(session, row, now, error.code)
         SENT.labels(row.kind, error.code).inc()
         log.warning("outbox.call_failed", kind=row.kind, row=row.id, code=error.code, detail=error.detail)

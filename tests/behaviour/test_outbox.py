@@ -97,3 +97,16 @@ def test_a_row_that_can_never_be_said_is_set_aside_and_the_rest_go_on(world):
         dead = [row for row in session.exec(select(OutboxRow)) if row.state == "dead"]
     assert {row.problem.partition(":")[0] for row in dead} <= {"chat.postMessage", "chat.update"}
     assert world.slack.channel("inc-2-").messages
+
+
+@pytest.mark.parametrize(
+    "second",
+    [{"status": 429, "error": "ratelimited", "retry_after": 2}, {"error": "not_in_channel"}, {"error": "invalid_auth"}],
+)
+def test_a_look_that_fails_leaves_the_question_open(world, second):
+    world.slack.fail("chat.postMessage", reset=True, applies=True)
+    world.slack.fail("conversations.history", **second)
+    world.fire(model="m", severity="page")
+    for _ in range(8):
+        world.advance(seconds=31)
+    assert set(keys_said(world).values()) == {1}

@@ -1,0 +1,5 @@
+"""`python -m bot.entrypoints` is `muster`."""
+
+from bot.entrypoints.cli import main
+
+main()
