@@ -132,13 +132,15 @@ def _fired(
     group = alert.model or f"alert:{mark}"
     incident = incidents.open_for(session, group)
     if incident is not None:
-        if decision.severity < incident.severity and incident.severity_source != SeveritySource.PERSON:
-            incident.severity = decision.severity
+        if decision.route in {Route.PAGE, Route.TICKET}:
+            source_of = SeveritySource(decision.severity_source)
+            incidents.raise_severity(session, incident, decision.severity, source_of, now)
         incidents.join(session, incident, alert, now)
         return _outcome("joined", alert)
     if decision.route in {Route.PAGE, Route.TICKET}:
         incident = _open(session, house, alert, decision, group, now)
         incidents.join(session, incident, alert, now)
+        incidents.adopt_evidence(session, incident, now)
         return _outcome("opened", alert)
     return _outcome("stored", alert, why=f"routed to {decision.route} by {decision.reason}")
 
@@ -169,7 +171,7 @@ def _alert(
         house.catalog.routes,
         role=role,
         stated=signal.severity,
-        runbook=None,
+        runbook=house.runbook_severity(kind, signal.model, signal.labels),
         tier=house.catalog.tier_of(signal.model),
         model=signal.model,
     )

@@ -17,7 +17,7 @@ from bot.core.settings import Settings
 from bot.escalation.deliveries import EscalationDeliveries
 from bot.incidents.deliveries import IncidentDeliveries, tell, want_person
 from bot.incidents.handlers import IncidentHandlers
-from bot.incidents.house import Follower, House
+from bot.incidents.house import House
 from bot.outbox.claims import Timing
 from bot.outbox.kinds import Kinds
 from bot.outbox.sender import Sender
@@ -111,9 +111,8 @@ def build(
     announcements = Announcements(gateway, catalog, settings.channel)
     house = House(catalog=catalog, announce=announcements, public_url=settings.public_url)
     listeners, kinds = Listeners(), Kinds()
-    on_card: list[Follower] = []
     team = HomeTeam(gateway)
-    kinds.add(*IncidentDeliveries(house, on_card=on_card).kinds())
+    kinds.add(*IncidentDeliveries(house).kinds())
     kinds.add(*EscalationDeliveries(catalog, team.me).kinds())
     IncidentHandlers(house, listeners).register()
     capture.register(listeners)

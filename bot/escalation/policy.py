@@ -32,6 +32,12 @@ def policy_for(catalog: Catalog, model: str | None) -> Policy:
     return catalog.policy(team.policy) or catalog.policy(catalog.default_policy) or DEFAULT
 
 
+def first_called(catalog: Catalog, model: str | None) -> list[str]:
+    """Return the Slack ids of the policy's first level: those who are on call."""
+    named = policy_for(catalog, model).levels[0].notify
+    return [one for one in named if isinstance(one, str) and one[:1] in {"U", "W"}]
+
+
 def snapshot(policy: Policy) -> dict[str, Any]:
     """Keep the policy as the incident began with it; secrets stay references."""
     return {

@@ -162,7 +162,7 @@ class IncidentHandlers:
         incident, rest = incident_meant(command.session, command.text, command.channel)
         if not rest:
             return self._resolve_view(incident)
-        service.resolve(command.session, service.incident_id(incident), command.user, command.now, fix=rest)
+        service.resolve(command.session, self.house, service.incident_id(incident), command.user, command.now, fix=rest)
         return Reply(f"*{service.label(incident)}* is resolved.")
 
     def escalate(self, command: Command) -> Answer:
@@ -201,6 +201,7 @@ class IncidentHandlers:
         verdict = {"false_alarm": "noise", "expected": "expected"}.get(choice, sent.values.get("verdict") or None)
         service.resolve(
             sent.session,
+            self.house,
             int(sent.private),
             sent.user,
             sent.now,

@@ -123,7 +123,7 @@ def _closing(incident: Incident, facts: CardFacts) -> Block:
     return ContextBlock(elements=[MarkdownTextObject(text=clip(" · ".join(said)))])
 
 
-def alert_message(alert: Alert, *, more: int = 0) -> tuple[str, list[Block]]:
+def alert_message(alert: Alert, *, others: Sequence[Alert] = ()) -> tuple[str, list[Block]]:
     """Build the alert: one finding first, then its facts."""
     finding = alert.summary or alert.name
     rows = [
@@ -144,8 +144,10 @@ def alert_message(alert: Alert, *, more: int = 0) -> tuple[str, list[Block]]:
     trail = [f"{escape(alert.kind)} · {escape(alert.role)} · from {escape(alert.source)}"]
     trail.append(f"first seen {local_time(alert.first_seen_at)}")
     trail += [link(url, name) for name, url in sorted(alert.links.items())][:3]
-    if more:
-        trail.append(f"{more} more alerts")
+    if others:
+        about = ", ".join(dict.fromkeys(plain(other.feature or other.monitor or other.name) for other in others))
+        plural = "alert" if len(others) == 1 else "alerts"
+        trail.append(clip(f"*{len(others)} more {plural}* in the thread: {escape(about)}", 400))
     blocks.append(ContextBlock(elements=[MarkdownTextObject(text=clip(" · ".join(trail)))]))
     value = str(alert.id)
     blocks.append(

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlmodel import Session, col, select
 
-from bot.catalog.config import Severity
+from bot.catalog.config import AlertKind, AlertRole, Severity
 from bot.core.errors import BotError, ConflictError
 from bot.core.ids import incident_label, slug
 from bot.escalation import service as escalation
@@ -239,6 +239,7 @@ def note(session: Session, number: int, text: str, user: str, now: datetime) -> 
 
 def resolve(
     session: Session,
+    house: House,
     number: int,
     user: str | None,
     now: datetime,
@@ -263,6 +264,8 @@ def resolve(
     incident.verdict = verdict or ("noise" if resolution == Resolution.FALSE_ALARM else None)
     text = f"Resolved ({resolution.replace('_', ' ')})" + (f": {fix}" if fix else "")
     record(session, number, now, kind="incident.resolved", text=text, actor=user, data={"verdict": incident.verdict})
+    for follow in house.on_end:
+        follow(session, incident, now)
     changed(session, incident, now)
     return incident
 
@@ -294,7 +297,47 @@ def join(session: Session, incident: Incident, alert: Alert, now: datetime) -> N
         payload={"alert": alert.id},
         incident_id=number,
     )
+    _learn(session, incident, alert, now)
     changed(session, incident, now)
+
+
+def _learn(session: Session, incident: Incident, alert: Alert, now: datetime) -> None:
+    """Take from evidence what the card says of cause and impact; broken data explains more than a moved one."""
+    if share := alert.evidence.get("affected_share"):
+        incident.impact = {**incident.impact, "share": str(share)}
+    if alert.role != AlertRole.DIAGNOSTIC or (incident.cause and alert.kind != AlertKind.DATA_QUALITY):
+        return
+    cause = str(alert.evidence.get("cause") or alert.summary or alert.name)
+    if cause != incident.cause:
+        incident.cause = cause
+        text = f"Probable cause: {cause}"
+        record(session, incident_id(incident), now, kind="cause.suspected", text=text, data={"alert": alert.id})
+
+
+def adopt_evidence(session: Session, incident: Incident, now: datetime) -> None:
+    """Bring in what was reported of the model before, too weak to open an incident alone, and still holds."""
+    if incident.model is None:
+        return
+    waiting = select(Alert).where(
+        Alert.model == incident.model,
+        Alert.state == AlertState.FIRING,
+        col(Alert.incident_id).is_(None),
+    )
+    for alert in session.exec(waiting.order_by(col(Alert.first_seen_at))).all():
+        join(session, incident, alert, now)
+
+
+def raise_severity(
+    session: Session, incident: Incident, severity: Severity, source: SeveritySource, now: datetime
+) -> None:
+    """A worse alert joined. What a person decided stays."""
+    if severity >= Severity(incident.severity) or incident.severity_source == SeveritySource.PERSON:
+        return
+    before, incident.severity, incident.severity_source = incident.severity, severity, source
+    text = f"{before} -> {severity}: a worse alert joined"
+    record(session, incident_id(incident), now, kind="severity.changed", text=text)
+    if severity in WITH_CHANNEL:
+        want_channel(session, incident, now)
 
 
 def alert_resolved(session: Session, incident: Incident, alert: Alert, now: datetime) -> None:

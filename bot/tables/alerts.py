@@ -93,3 +93,5 @@ class Alert(SQLModel, table=True):
     incident_id: int | None = Field(default=None, index=True, foreign_key="incident.id")
     verdict: str | None = None
     verdict_by: str | None = None
+    message_channel: str | None = None
+    message_ts: str | None = None

@@ -298,6 +298,8 @@ def upgrade() -> None:
         sa.Column("incident_id", sa.Integer(), nullable=True),
         sa.Column("verdict", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("verdict_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("message_channel", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("message_ts", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.CheckConstraint("state IN ('firing', 'resolved')", name=op.f("ck_alert_state")),
         sa.ForeignKeyConstraint(["incident_id"], ["incident.id"], name=op.f("fk_alert_incident_id_incident")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_alert")),
