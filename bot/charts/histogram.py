@@ -1,0 +1,183 @@
+"""Two distributions of one number, drawn over each other."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bot.charts.canvas import CURRENT, HATCH, REFERENCE, REFERENCE_DARK, Canvas, Chart, nothing_to_draw
+from bot.charts.numbers import Floats, clip, finite, human, listed, nice_ticks, percent
+
+TAIL = 0.002
+BINS = 48
+_MOST_INTEGERS = 40
+_NEAR_END = 0.88
+_WIDE = 60.0
+"""Upper end over the middle half's width from which a linear axis shows only one bar."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """How values lie along the axis: `place` is monotone, `ticks` are values."""
+
+    place: Callable[[Floats], Floats]
+    ticks: list[float]
+    edges: Floats
+    note: str = ""
+
+
+def distributions(
+    reference: Any,  # noqa: ANN401
+    current: Any,  # noqa: ANN401
+    *,
+    title: str,
+    label: str,
+    reference_label: str = "reference",
+    current_label: str = "now",
+    unit: str | None = None,
+) -> Chart:
+    """Histograms of two columns over common bins, each in shares of its own finite rows, with both medians marked.
+
+    The axis is logarithmic where the values span decades (asinh where some are zero or negative).
+    """
+    then, now = finite(reference), finite(current)
+    if not then.size and not now.size:
+        return nothing_to_draw(title, f"No values of {clip(label, 60)} to draw.")
+    axis = _axis(then, now)
+    canvas = Canvas(title, height=3.1)
+    tops = [_draw(canvas, axis, then, now=False), _draw(canvas, axis, now, now=True)]
+    top = max([*tops, 1e-9])
+    medians = [(float(np.median(side)), side is now) for side in (then, now) if side.size]
+    _mark_medians(canvas, axis, medians, top)
+    canvas.axes.set_ylim(0, top * 1.24)
+    canvas.axes.set_xlim(float(axis.edges[0]), float(axis.edges[-1]))
+    at = [tick for tick in nice_ticks(0, top, 4) if tick > 0]
+    canvas.y_ticks(at, [percent(tick) for tick in at])
+    places = axis.place(np.array(axis.ticks, dtype=np.float64))
+    canvas.x_ticks([float(place) for place in places], [human(tick) for tick in axis.ticks])
+    canvas.x_label(
+        listed([clip(label, 50) + (f" ({clip(unit, 20)})" if unit else ""), "height: share of rows"]) + axis.note
+    )
+    sides = [(reference_label, then, _patch(now=False)), (current_label, now, _patch(now=True))]
+    canvas.legend(
+        [patch for _, _, patch in sides],
+        [f"{clip(name, 24)}: {_about(side)}" for name, side, _ in sides],
+        columns=2,
+    )
+    words = [f"{clip(name, 40)}: {_about(side, full=True)}" for name, side, _ in sides]
+    return canvas.finish(f"{title}. Histograms of {label}. {listed(words)}.")
+
+
+def _draw(canvas: Canvas, axis: _Axis, side: Floats, *, now: bool) -> float:
+    if not side.size:
+        return 0.0
+    counts, _ = np.histogram(axis.place(side), bins=axis.edges)
+    heights = counts / side.size
+    if now:
+        canvas.axes.stairs(
+            heights, axis.edges, fill=True, facecolor="none", edgecolor=CURRENT, hatch=HATCH, alpha=0.35, linewidth=0
+        )
+        canvas.axes.stairs(heights, axis.edges, color=CURRENT, linewidth=2.0)
+    else:
+        canvas.axes.stairs(heights, axis.edges, fill=True, facecolor=REFERENCE, alpha=0.75, linewidth=0)
+    return float(heights.max())
+
+
+def _mark_medians(canvas: Canvas, axis: _Axis, medians: list[tuple[float, bool]], top: float) -> None:
+    placed = axis.place(np.array([median for median, _ in medians], dtype=np.float64))
+    span = float(axis.edges[-1] - axis.edges[0])
+    for index, (median, now) in enumerate(medians):
+        x = float(placed[index])
+        colour = CURRENT if now else REFERENCE_DARK
+        canvas.axes.plot([x, x], [0, top * 1.1], color=colour, linewidth=1.8, linestyle="-" if now else (0, (4, 2.5)))
+        other = float(placed[1 - index]) if len(medians) > 1 else x
+        share = (x - float(axis.edges[0])) / span
+        close = len(medians) > 1 and abs(other - x) < 0.24 * span
+        left = share > _NEAR_END or (close and (x < other or (x == other and not now)) and share > 1 - _NEAR_END)
+        right = share < 1 - _NEAR_END or (close and not left)
+        canvas.write(
+            x + span * (0.008 if right else -0.008 if left else 0),
+            top * 1.12,
+            f"median {human(median)}",
+            ha="right" if left else "left" if right else "center",
+            va="bottom",
+            color=colour,
+            fontweight="bold" if now else "normal",
+        )
+
+
+def _patch(*, now: bool) -> Any:  # noqa: ANN401
+    from matplotlib.patches import Patch  # noqa: PLC0415
+
+    if now:
+        return Patch(facecolor="white", edgecolor=CURRENT, hatch=HATCH, linewidth=1.6)
+    return Patch(facecolor=REFERENCE, edgecolor="none")
+
+
+def _about(side: Floats, *, full: bool = False) -> str:
+    if not side.size:
+        return "no rows"
+    rows = f"{human(side.size)} rows" if side.size != 1 else "1 row"
+    if not full:
+        return rows
+    low, middle, high = (human(float(value)) for value in np.quantile(side, [0.05, 0.5, 0.95]))
+    return f"median {middle}, nine in ten from {low} to {high}, {rows}"
+
+
+def _axis(then: Floats, now: Floats) -> _Axis:
+    sides = [side for side in (then, now) if side.size]
+    low = min(float(np.quantile(side, TAIL, method="lower")) for side in sides)
+    high = max(float(np.quantile(side, 1 - TAIL, method="higher")) for side in sides)
+    if high <= low:
+        pad = abs(low) * 0.5 or 1.0
+        return _Axis(_as_is, [low], np.linspace(low - pad, low + pad, 22))
+    whole = all(bool(np.all(side == np.round(side))) for side in sides)
+    if whole and high - low <= _MOST_INTEGERS:
+        return _Axis(_as_is, _whole_ticks(low, high), np.arange(low - 0.5, high + 1.0, 1.0))
+    widths = [float(np.subtract(*np.quantile(side, [0.75, 0.25]))) for side in sides]
+    middle = min((width for width in widths if width > 0), default=high - low)
+    if high - low < _WIDE * middle:
+        return _Axis(_as_is, nice_ticks(low, high), np.linspace(low, high, BINS + 1))
+    if low > 0:
+        return _Axis(
+            np.log10, _decades(low, high), np.linspace(math.log10(low), math.log10(high), BINS + 1), ", log scale"
+        )
+    knee = max(middle, (high - low) * 1e-9)
+
+    def place(values: Floats) -> Floats:
+        return np.asarray(np.arcsinh(values / knee), dtype=np.float64)
+
+    ends = place(np.array([low, high]))
+    ticks = _both_sides(low, high, knee)
+    return _Axis(place, ticks, np.linspace(ends[0], ends[1], BINS + 1), ", outer values drawn closer together")
+
+
+def _as_is(values: Floats) -> Floats:
+    return values
+
+
+def _whole_ticks(low: float, high: float) -> list[float]:
+    step = max(1, math.ceil((high - low + 1) / 9))
+    return [float(value) for value in range(int(low), int(high) + 1, step)]
+
+
+def _decades(low: float, high: float, most: int = 6) -> list[float]:
+    first, last = math.ceil(math.log10(low) - 1e-9), math.floor(math.log10(high) + 1e-9)
+    powers = range(first, last + 1)
+    if len(powers) <= 2:  # noqa: PLR2004
+        ticks = [base * 10.0**power for power in range(first - 1, last + 1) for base in (1, 2, 5)]
+        return [tick for tick in ticks if low <= tick <= high] or [low]
+    return [10.0**power for power in powers[:: math.ceil(len(powers) / most)]]
+
+
+def _both_sides(low: float, high: float, knee: float) -> list[float]:
+    def outwards(limit: float) -> list[float]:
+        return [tick for tick in _decades(knee, limit, 3) if tick > knee] if limit > 2 * knee else []
+
+    return (
+        sorted([*(-tick for tick in outwards(-low)), 0.0, *outwards(high)])
+        if low <= 0 <= high
+        else nice_ticks(low, high)
+    )
