@@ -1,4 +1,5 @@
 import os
+from contextlib import ExitStack
 
 import pytest
 
@@ -32,3 +33,10 @@ def database_url(request, tmp_path):
 def world(database_url):
     with World(database_url) as made:
         yield made
+
+
+@pytest.fixture
+def make_world(database_url):
+    """Make a world with a configuration of its own."""
+    with ExitStack() as made:
+        yield lambda catalog: made.enter_context(World(database_url, catalog))

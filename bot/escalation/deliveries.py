@@ -10,10 +10,12 @@ from sqlmodel import Session, select
 
 from bot.catalog.config import Catalog
 from bot.core.ids import incident_label
+from bot.escalation.policy import Place, targets
+from bot.escalation.service import INCIDENT
 from bot.outbox.kinds import Call, CallKind, Kind, Message, MessageKind, NotYetError, UndeliverableError, Work, WorkKind
 from bot.outbox.queue import Priority, put
 from bot.slack.gateway import SlackCallError
-from bot.slack.text import clip, escape, local_time, plain
+from bot.slack.text import clip, escape, local_time, mention, plain
 from bot.tables import Escalation, EscalationState, Incident, OutboxRow, Page, PageState, Person
 from bot.timeline.service import record
 
@@ -44,8 +46,10 @@ class EscalationDeliveries:
         place = self._place(page, incident)
         text = _words(incident, now)
         value = str(incident.id)
+        group = f"<!subteam^{page.target}> " if page.target.startswith("S") else ""
+        words = clip(f":rotating_light: {group}{escape(text)}{_where(incident)}")
         blocks = [
-            SectionBlock(text=MarkdownTextObject(text=clip(f":rotating_light: {escape(text)}{_where(incident)}"))),
+            SectionBlock(text=MarkdownTextObject(text=words)),
             ActionsBlock(
                 elements=[
                     ButtonElement(
@@ -78,6 +82,10 @@ class EscalationDeliveries:
             if model is None or not model.owner:
                 raise UndeliverableError("the model has no owner; name one in muster.yaml")
             return model.owner
+        if page.target.startswith("S"):
+            if not incident.announce_channel:
+                raise NotYetError
+            return incident.announce_channel
         return page.target
 
 
@@ -96,7 +104,8 @@ def _wanted(session: Session, row: OutboxRow) -> tuple[Page | None, Incident]:
 def _words(incident: Incident, now: datetime) -> str:
     minutes = int((now - incident.opened_at).total_seconds() // 60)
     waited = f", nobody acknowledged for {minutes} min" if minutes else ""
-    return f"You are needed: {incident_label(incident.id or 0)} {incident.severity}{waited}. {incident.headline}"
+    cause = f". Probable cause: {incident.cause}" if incident.cause else ""
+    return f"You are needed: {incident_label(incident.id or 0)} {incident.severity}{waited}. {incident.headline}{cause}"
 
 
 def _where(incident: Incident) -> str:
@@ -135,14 +144,31 @@ def _told(session: Session, row: OutboxRow, _now: datetime) -> Message | None:
     if channel is None:
         raise NotYetError
     levels = len(escalation.policy["levels"])
+    called = ", ".join(_named(target) for target in targets(escalation.policy, Place(0, escalation.level)))
     if escalation.state == EscalationState.EXHAUSTED:
         text = ":rotating_light: Every level was called and *nobody* acknowledged. Press *Acknowledge* if you see this."
     elif escalation.state == EscalationState.ACTIVE and escalation.due_at:
-        text = f"Called level {escalation.level + 1} of {levels}; next at {local_time(escalation.due_at)}."
+        why = "" if escalation.subject == INCIDENT else f" ({escape(escalation.reason)})"
+        text = (
+            f":telephone_receiver: Paged {called} (level {escalation.level + 1} of {levels}){why};"
+            f" without an answer it goes on at {local_time(escalation.due_at)}."
+        )
     else:
         return None
     thread = None if incident.channel_id else incident.announce_ts
     return Message(channel=channel, text=text, thread_ts=thread)
+
+
+def _named(target: str) -> str:
+    """Name a target for people, without ringing it a second time."""
+    if target.startswith("env:"):
+        return f"the address in {escape(target.removeprefix('env:'))}"
+    words = {"members": "the members of the announcement channel", "owner": "the model's owner"}
+    if target in words or target == "channel":
+        return words.get(target, "the announcement channel")
+    if target[:1] in {"U", "W"}:
+        return mention(target)
+    return f"<#{target}>" if target.startswith("C") else f"the group {escape(target)}"
 
 
 def _members(session: Session, row: OutboxRow, _now: datetime) -> Call | None:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlmodel import col, select
 
 from bot.core.database import Database
-from bot.escalation.service import advance
+from bot.escalation.service import advance, expire
 from bot.tables import Escalation, EscalationState
 
 
@@ -21,4 +21,13 @@ def tick(database: Database, now: datetime) -> int:
     for number, version in due:
         with database.transaction() as session:
             called += number is not None and advance(session, number, version, now)
+    with database.reading() as session:
+        held = session.exec(
+            select(Escalation.id).where(
+                Escalation.state == EscalationState.ACKNOWLEDGED, col(Escalation.due_at) <= now
+            ),
+        ).all()
+    for number in held:
+        with database.transaction() as session:
+            called += number is not None and expire(session, number, now)
     return called

@@ -43,6 +43,7 @@ def snapshot(policy: Policy) -> dict[str, Any]:
     return {
         "name": policy.name,
         "repeat": policy.repeat,
+        "expires": format_duration(policy.acknowledge_expires) if policy.acknowledge_expires else None,
         "levels": [
             {
                 "timeout": format_duration(level.timeout),
@@ -61,6 +62,12 @@ def targets(kept: dict[str, Any], place: Place) -> Sequence[str]:
 
 def timeout(kept: dict[str, Any], place: Place) -> timedelta:
     length: timedelta = parse_duration(kept["levels"][place.level]["timeout"])
+    return length
+
+
+def expiry(kept: dict[str, Any]) -> timedelta | None:
+    """Return how long an acknowledgement holds while nothing moves; None: for good."""
+    length: timedelta | None = parse_duration(kept["expires"]) if kept.get("expires") else None
     return length
 
 

@@ -6,9 +6,10 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from bot.catalog.config import Catalog
-from bot.escalation.policy import Place, after, due_after, policy_for, snapshot, targets
+from bot.catalog.values import format_duration
+from bot.escalation.policy import Place, after, due_after, expiry, policy_for, snapshot, targets
 from bot.outbox.queue import Priority, put
-from bot.tables import Escalation, EscalationState, Incident, Page, PageState
+from bot.tables import Escalation, EscalationState, Incident, Page, PageState, TimelineEvent
 from bot.timeline.service import record
 
 INCIDENT = "incident"
@@ -141,14 +142,20 @@ def _tell(session: Session, escalation: Escalation, now: datetime) -> None:
     )
 
 
-def stop(session: Session, incident_id: int, state: EscalationState, *, subject: str | None = None) -> None:
+def stop(
+    session: Session, incident_id: int, state: EscalationState, now: datetime, *, subject: str | None = None
+) -> None:
     """Somebody acted, or it is over: what has not been said is withdrawn. Without a subject: all of the incident's."""
-    wanted = select(Escalation).where(Escalation.incident_id == incident_id, Escalation.state == EscalationState.ACTIVE)
+    running = [EscalationState.ACTIVE]
+    if state is EscalationState.CLOSED:
+        running.append(EscalationState.ACKNOWLEDGED)
+    wanted = select(Escalation).where(Escalation.incident_id == incident_id, col(Escalation.state).in_(running))
     if subject is not None:
         wanted = wanted.where(Escalation.subject == subject)
     active = session.exec(wanted.with_for_update()).all()
     for escalation in active:
-        escalation.state, escalation.due_at = state, None
+        holds = expiry(escalation.policy) if state is EscalationState.ACKNOWLEDGED else None
+        escalation.state, escalation.due_at = state, now + holds if holds else None
         escalation.version += 1
     ended = [escalation.id for escalation in active]
     waiting = session.exec(
@@ -157,6 +164,30 @@ def stop(session: Session, incident_id: int, state: EscalationState, *, subject:
     for page in waiting:
         page.state = PageState.SUPERSEDED
     session.flush()
+
+
+def expire(session: Session, escalation_id: int, now: datetime) -> bool:
+    """Call again when an acknowledged incident has stood still for as long as the policy allows."""
+    escalation = session.get_one(Escalation, escalation_id, with_for_update=True)
+    holds = expiry(escalation.policy)
+    if escalation.state != EscalationState.ACKNOWLEDGED or holds is None:
+        return False
+    moved = session.exec(
+        select(TimelineEvent.recorded_at)
+        .where(TimelineEvent.incident_id == escalation.incident_id, col(TimelineEvent.actor).is_not(None))
+        .order_by(col(TimelineEvent.seq).desc())
+        .limit(1),
+    ).first()
+    if moved is not None and moved + holds > now:
+        escalation.due_at = moved + holds
+        return False
+    text = f"Acknowledged, but nothing has moved for {format_duration(holds)}: calling again"
+    record(session, escalation.incident_id, now, kind="escalation.expired", text=text)
+    escalation.state = EscalationState.ACTIVE
+    escalation.round += 1
+    incident = session.get_one(Incident, escalation.incident_id)
+    _call(session, escalation, incident, Place(escalation.round, 0), now)
+    return True
 
 
 def hurry(session: Session, incident_id: int, now: datetime) -> bool:

@@ -162,7 +162,7 @@ def acknowledge(session: Session, number: int, user: str, now: datetime) -> Inci
     incident.acknowledged_by = user
     incident.status = lifecycle.after_acknowledge(incident.status)
     record(session, number, now, kind="incident.acknowledged", text="Acknowledged", actor=user)
-    escalation.stop(session, number, EscalationState.ACKNOWLEDGED)
+    escalation.stop(session, number, EscalationState.ACKNOWLEDGED, now)
     if holder(session, number, IncidentRole.COMMANDER) is None:
         take_role(session, incident, IncidentRole.COMMANDER, user, now, by=user)
     changed(session, incident, now)
@@ -253,7 +253,7 @@ def resolve(
     lifecycle.check_move(label(incident), incident.status, IncidentStatus.RESOLVED)
     if incident.status == IncidentStatus.RESOLVED:
         raise ConflictError(f"{label(incident)} is resolved already.")
-    escalation.stop(session, number, EscalationState.CLOSED)
+    escalation.stop(session, number, EscalationState.CLOSED, now)
     incident.status = IncidentStatus.RESOLVED
     incident.resolved_at = now
     incident.resolved_by = user

@@ -1,5 +1,6 @@
 """Nobody acts: the next level is called, once each, also after a downtime."""
 
+from bot.catalog.config import Catalog
 from bot.escalation.jobs import tick
 
 
@@ -82,3 +83,36 @@ def test_a_level_that_reaches_nobody_does_not_cost_its_time(world):
     assert pages(world)[-1] == "members could not be reached (the announcement channel has no full member)"
     world.advance(seconds=61)
     assert pages(world)[-1] == "Called level 1 of 2: channel"
+
+
+def expiring():
+    levels = [{"notify": ["U2"], "timeout": "5m"}]
+    return Catalog.model_validate(
+        {
+            "policies": [{"name": "oncall", "levels": levels, "repeat": 2, "acknowledge_expires": "30m"}],
+            "default_policy": "oncall",
+        }
+    )
+
+
+def test_an_acknowledgement_that_moves_nothing_expires(make_world):
+    world = make_world(expiring())
+    world.fire(model="m", severity="page")
+    world.click("Acknowledge", user="U1", channel=world.slack.channel("inc-1-").id)
+    world.advance(minutes=20)
+    world.command("note INC-1 looking at the feed", user="U1")
+    world.advance(minutes=20)
+    assert len(needed(world, "dm-U2")) == 1
+    world.advance(minutes=11)
+    assert pages(world)[-2] == "Acknowledged, but nothing has moved for 30m: calling again"
+    assert len(needed(world, "dm-U2")) == 2
+    world.command("resolve INC-1 the feed is back", user="U1")
+    world.advance(hours=4)
+    assert len(needed(world, "dm-U2")) == 2
+
+
+def test_a_user_group_is_called_where_all_see_it(make_world):
+    policy = {"name": "oncall", "levels": [{"notify": ["S0123"], "timeout": "5m"}]}
+    world = make_world(Catalog.model_validate({"policies": [policy], "default_policy": "oncall"}))
+    world.fire(model="m", severity="page")
+    assert "<!subteam^S0123>" in needed(world, "incidents")[0]["blocks"][0]["text"]["text"]
