@@ -13,6 +13,7 @@ from bot.core.database import Database
 from bot.core.errors import ConfigError, unknown
 from bot.core.migrations import migrate, pending
 from bot.core.settings import Settings
+from bot.entrypoints.auditor import beat
 from bot.entrypoints.wiring import Muster, build, revealed
 from bot.escalation.jobs import tick
 from bot.slack.gateway import SlackCallError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 ROLES = ("all", "web", "worker")
 SENDERS = 2
 TICK_SECONDS = 2
+AUDIT_SECONDS = 60
 log = logging.get_logger(__name__)
 
 
@@ -130,6 +132,14 @@ def _ticks(muster: Muster, stop: threading.Event) -> None:
         lambda: tick(muster.database, muster.clock.now()),
         "interval",
         seconds=TICK_SECONDS,
+        coalesce=True,
+        max_instances=1,
+        misfire_grace_time=None,
+    )
+    scheduler.add_job(
+        lambda: beat(muster.database, muster.catalog, muster.clock.now()),
+        "interval",
+        seconds=AUDIT_SECONDS,
         coalesce=True,
         max_instances=1,
         misfire_grace_time=None,
