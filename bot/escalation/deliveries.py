@@ -30,6 +30,7 @@ class EscalationDeliveries:
     def kinds(self) -> list[Kind]:
         return [
             MessageKind("escalation.page", self._page, posted=_posted, failed=_failed),
+            CallKind("escalation.page_over", _page_over, tolerated=frozenset({"message_not_found"})),
             MessageKind("escalation.told", _told),
             CallKind("escalation.members", _members, done=self._each_member, failed=_failed),
             WorkKind("escalation.page_url", _ring, done=_rang, failed=_failed),
@@ -115,6 +116,19 @@ def _where(incident: Incident) -> str:
 def _posted(session: Session, row: OutboxRow, now: datetime, channel: str, ts: str) -> None:
     page = session.get_one(Page, row.payload["page"])
     page.state, page.sent_at, page.data = PageState.SENT, now, {"channel": channel, "ts": ts}
+
+
+def _page_over(session: Session, row: OutboxRow, _now: datetime) -> Call:
+    page = session.get_one(Page, row.payload["page"])
+    incident = session.get_one(Incident, page.incident_id)
+    label = incident_label(incident.id or 0)
+    if incident.acknowledged_by:
+        text = f"✅ {mention(incident.acknowledged_by)} has {label}: {escape(incident.headline)}{_where(incident)}"
+    else:
+        text = f"✅ {label} is over: {escape(incident.headline)}{_where(incident)}"
+    block = SectionBlock(text=MarkdownTextObject(text=clip(text)))
+    arguments = {"channel": page.data["channel"], "ts": page.data["ts"], "text": text, "blocks": [block.to_dict()]}
+    return Call("chat.update", arguments)
 
 
 def _failed(session: Session, row: OutboxRow, now: datetime, problem: str) -> None:

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from bot.catalog.config import Catalog
 from bot.catalog.values import format_duration
 from bot.escalation.policy import Place, after, due_after, expiry, policy_for, snapshot, targets
-from bot.outbox.queue import Priority, put
+from bot.outbox.queue import Priority, put, put_latest
 from bot.tables import Escalation, EscalationState, Incident, Page, PageState, TimelineEvent
 from bot.timeline.service import record
 
@@ -158,11 +158,20 @@ def stop(
         escalation.state, escalation.due_at = state, now + holds if holds else None
         escalation.version += 1
     ended = [escalation.id for escalation in active]
-    waiting = session.exec(
-        select(Page).where(col(Page.escalation_id).in_(ended), Page.state == PageState.PENDING),
-    ).all()
-    for page in waiting:
-        page.state = PageState.SUPERSEDED
+    pages = session.exec(select(Page).where(col(Page.escalation_id).in_(ended))).all()
+    for page in pages:
+        if page.state == PageState.PENDING:
+            page.state = PageState.SUPERSEDED
+        elif page.state == PageState.SENT and page.data.get("ts"):
+            # Who was called sees that it is over, and no button that would do nothing.
+            put_latest(
+                session,
+                now,
+                kind="escalation.page_over",
+                lane=f"page:{page.id}",
+                payload={"page": page.id},
+                incident_id=incident_id,
+            )
     session.flush()
 
 

@@ -28,6 +28,9 @@ def test_whoever_is_on_it_stops_the_calls(world):
     world.fire(model="m", severity="page")
     world.advance(minutes=16)
     world.click("I'm on it", user="U2", channel=world.slack.channel("dm-U2").id)
+    [called_page] = world.slack.channel("dm-U1").messages
+    assert "<@U2> has INC-1" in called_page["text"]
+    assert [block["type"] for block in called_page["blocks"]] == ["section"]
     called = len(pages(world))
     world.advance(hours=5)
     assert len(pages(world)) == called
@@ -102,13 +105,13 @@ def test_an_acknowledgement_that_moves_nothing_expires(make_world):
     world.advance(minutes=20)
     world.command("note INC-1 looking at the feed", user="U1")
     world.advance(minutes=20)
-    assert len(needed(world, "dm-U2")) == 1
+    assert len(needed(world, "dm-U2")) == 0
     world.advance(minutes=11)
     assert pages(world)[-2] == "Acknowledged, but nothing has moved for 30m: calling again"
-    assert len(needed(world, "dm-U2")) == 2
+    assert len(needed(world, "dm-U2")) == 1
     world.command("resolve INC-1 the feed is back", user="U1")
     world.advance(hours=4)
-    assert len(needed(world, "dm-U2")) == 2
+    assert len(world.slack.channel("dm-U2").messages) == 2
 
 
 def test_a_user_group_is_called_where_all_see_it(make_world):
