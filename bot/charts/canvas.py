@@ -40,7 +40,7 @@ class Chart:
 class Canvas:
     """A figure with one plot area under its title."""
 
-    def __init__(self, title: str, *, height: float) -> None:
+    def __init__(self, title: str, *, height: float, legend: bool = False) -> None:
         from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
         from matplotlib.figure import Figure  # noqa: PLC0415
 
@@ -48,6 +48,8 @@ class Canvas:
         self._agg = FigureCanvasAgg(self.figure)
         lines = self._wrapped(readable(clip(title, 300)))
         head = 0.16 + 0.25 * len(lines)
+        self._legend_at = 1 - (head + 0.02) / (height + head)
+        room = head + (0.32 if legend else 0)
         self.figure.set_size_inches(WIDTH, height + head)
         self.figure.text(
             MARGIN / WIDTH,
@@ -62,7 +64,7 @@ class Canvas:
             parse_math=False,
         ).set_in_layout(False)
         self.figure.set_layout_engine(
-            "constrained", rect=(0, 0, 1, 1 - head / (height + head)), w_pad=MARGIN, h_pad=0.08
+            "constrained", rect=(0, 0, 1, 1 - room / (height + head)), w_pad=MARGIN, h_pad=0.08
         )
         self.axes: Axes = self.figure.add_subplot()
         for side in ("top", "right", "left"):
@@ -121,7 +123,8 @@ class Canvas:
         drawn = self.figure.legend(
             list(handles),
             [readable(label) for label in labels],
-            loc="outside upper left",
+            loc="upper left",
+            bbox_to_anchor=(MARGIN / WIDTH, self._legend_at),
             ncols=columns,
             frameon=False,
             fontsize=LABEL,
@@ -131,8 +134,9 @@ class Canvas:
             handletextpad=0.6,
             columnspacing=1.6,
             borderpad=0.0,
-            borderaxespad=0.3,
+            borderaxespad=0.0,
         )
+        drawn.set_in_layout(False)
         for text in drawn.get_texts():
             text.set_parse_math(False)
 

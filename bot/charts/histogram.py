@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 
 from bot.charts.canvas import CURRENT, HATCH, REFERENCE, REFERENCE_DARK, Canvas, Chart, nothing_to_draw
-from bot.charts.numbers import Floats, clip, finite, human, listed, nice_ticks, percent
+from bot.charts.numbers import Floats, clip, distinct, finite, human, listed, nice_ticks, percent
 
 TAIL = 0.002
 BINS = 48
 _MOST_INTEGERS = 40
-_NEAR_END = 0.88
+_NEAR_END = 0.86
+_LABEL_ROOM = 0.3
 _WIDE = 60.0
 """Upper end over the middle half's width from which a linear axis shows only one bar."""
 
@@ -46,24 +47,24 @@ def distributions(
     if not then.size and not now.size:
         return nothing_to_draw(title, f"No values of {clip(label, 60)} to draw.")
     axis = _axis(then, now)
-    canvas = Canvas(title, height=3.1)
+    canvas = Canvas(title, height=3.3, legend=True)
     tops = [_draw(canvas, axis, then, now=False), _draw(canvas, axis, now, now=True)]
     top = max([*tops, 1e-9])
     medians = [(float(np.median(side)), side is now) for side in (then, now) if side.size]
     _mark_medians(canvas, axis, medians, top)
-    canvas.axes.set_ylim(0, top * 1.24)
+    canvas.axes.set_ylim(0, top * 1.32)
     canvas.axes.set_xlim(float(axis.edges[0]), float(axis.edges[-1]))
     at = [tick for tick in nice_ticks(0, top, 4) if tick > 0]
     canvas.y_ticks(at, [percent(tick) for tick in at])
     places = axis.place(np.array(axis.ticks, dtype=np.float64))
-    canvas.x_ticks([float(place) for place in places], [human(tick) for tick in axis.ticks])
+    canvas.x_ticks([float(place) for place in places], distinct(axis.ticks))
     canvas.x_label(
         listed([clip(label, 50) + (f" ({clip(unit, 20)})" if unit else ""), "height: share of rows"]) + axis.note
     )
     sides = [(reference_label, then, _patch(now=False)), (current_label, now, _patch(now=True))]
     canvas.legend(
         [patch for _, _, patch in sides],
-        [f"{clip(name, 24)}: {_about(side)}" for name, side, _ in sides],
+        [f"{clip(name, 20)}: {_about(side)}" for name, side, _ in sides],
         columns=2,
     )
     words = [f"{clip(name, 40)}: {_about(side, full=True)}" for name, side, _ in sides]
@@ -86,22 +87,26 @@ def _draw(canvas: Canvas, axis: _Axis, side: Floats, *, now: bool) -> float:
 
 
 def _mark_medians(canvas: Canvas, axis: _Axis, medians: list[tuple[float, bool]], top: float) -> None:
-    placed = axis.place(np.array([median for median, _ in medians], dtype=np.float64))
-    span = float(axis.edges[-1] - axis.edges[0])
-    for index, (median, now) in enumerate(medians):
-        x = float(placed[index])
+    values = [median for median, _ in medians]
+    placed = axis.place(np.array(values, dtype=np.float64))
+    start, span = float(axis.edges[0]), float(axis.edges[-1] - axis.edges[0])
+    apart = abs(float(placed[-1] - placed[0])) / span
+    for x, word, (_, now) in zip(placed.tolist(), distinct(values), medians, strict=True):
+        share = (x - start) / span
+        first = (x, now) == min((at, is_now) for at, (_, is_now) in zip(placed.tolist(), medians, strict=True))
+        close = len(medians) > 1 and apart < _LABEL_ROOM
+        cramped = close and not _NEAR_END > share > 1 - _NEAR_END
+        side = "right" if share > _NEAR_END or (close and first and not cramped) else "left"
+        side = side if close or not _NEAR_END > share > 1 - _NEAR_END else "center"
+        raised = cramped and not now
         colour = CURRENT if now else REFERENCE_DARK
-        canvas.axes.plot([x, x], [0, top * 1.1], color=colour, linewidth=1.8, linestyle="-" if now else (0, (4, 2.5)))
-        other = float(placed[1 - index]) if len(medians) > 1 else x
-        share = (x - float(axis.edges[0])) / span
-        close = len(medians) > 1 and abs(other - x) < 0.24 * span
-        left = share > _NEAR_END or (close and (x < other or (x == other and not now)) and share > 1 - _NEAR_END)
-        right = share < 1 - _NEAR_END or (close and not left)
+        high = top * (1.2 if raised else 1.1)
+        canvas.axes.plot([x, x], [0, high], color=colour, linewidth=1.8, linestyle="-" if now else (0, (4, 2.5)))
         canvas.write(
-            x + span * (0.008 if right else -0.008 if left else 0),
-            top * 1.12,
-            f"median {human(median)}",
-            ha="right" if left else "left" if right else "center",
+            x + span * {"left": 0.008, "right": -0.008, "center": 0}[side],
+            high + top * 0.02,
+            f"median {word}",
+            ha=side,
             va="bottom",
             color=colour,
             fontweight="bold" if now else "normal",
@@ -141,9 +146,9 @@ def _axis(then: Floats, now: Floats) -> _Axis:
     if high - low < _WIDE * middle:
         return _Axis(_as_is, nice_ticks(low, high), np.linspace(low, high, BINS + 1))
     if low > 0:
-        return _Axis(
-            np.log10, _decades(low, high), np.linspace(math.log10(low), math.log10(high), BINS + 1), ", log scale"
-        )
+        edges = np.linspace(math.log10(low), math.log10(high), BINS + 1)
+        ticks = _spaced(_decades(low, high), np.log10, edges)
+        return _Axis(np.log10, ticks, edges, ", log scale")
     knee = max(middle, (high - low) * 1e-9)
 
     def place(values: Floats) -> Floats:
@@ -151,7 +156,26 @@ def _axis(then: Floats, now: Floats) -> _Axis:
 
     ends = place(np.array([low, high]))
     ticks = _both_sides(low, high, knee)
-    return _Axis(place, ticks, np.linspace(ends[0], ends[1], BINS + 1), ", outer values drawn closer together")
+    edges = np.linspace(ends[0], ends[1], BINS + 1)
+    return _Axis(place, _spaced(ticks, place, edges), edges, ", log scale outward from 0")
+
+
+def _spaced(ticks: list[float], place: Callable[[Floats], Floats], edges: Floats) -> list[float]:
+    """The ticks that leave room for each other's words, from the one nearest to zero outwards."""
+    least = 0.1 * float(edges[-1] - edges[0])
+    at = dict(zip(ticks, place(np.array(ticks, dtype=np.float64)).tolist(), strict=True))
+    middle = min(ticks, key=abs)
+    kept = [middle]
+    for outwards in (
+        sorted(tick for tick in ticks if tick > middle),
+        sorted((t for t in ticks if t < middle), reverse=True),
+    ):
+        last = middle
+        for tick in outwards:
+            if abs(at[tick] - at[last]) >= least:
+                kept.append(tick)
+                last = tick
+    return sorted(kept)
 
 
 def _as_is(values: Floats) -> Floats:

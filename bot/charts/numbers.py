@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,17 @@ def human(value: float) -> str:
         if size >= unit * 0.9995:
             return f"{sign}{_digits(size / unit)}{suffix}"
     return f"{sign}{_digits(size)}" if size else "0"
+
+
+def distinct(values: Sequence[float]) -> list[str]:
+    """Words for numbers on one axis: as `human`, with as many digits as different numbers need to differ."""
+    words = [human(value) for value in values]
+    different = sorted(set(values))
+    if len(set(words)) == len(different) or len(different) < 2:  # noqa: PLR2004
+        return words
+    step = min(after - before for before, after in pairwise(different))
+    places = min(12, max(0, math.ceil(-math.log10(step)))) if math.isfinite(step) else 0
+    return [f"{value:,.{places}f}".replace("-", "−") for value in values]
 
 
 def percent(share: float) -> str:

@@ -142,6 +142,7 @@ def _number(canvas: Canvas, at: int, end: float, text: str, span: float, *, mark
         va="center_baseline",
         color=CURRENT if marked else INK,
         fontweight="bold" if marked else "normal",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 0.8},
     )
 
 

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from bot.charts.canvas import CURRENT, HATCH, REFERENCE, Canvas, Chart, nothing_to_draw
+from bot.charts.canvas import CURRENT, HATCH, REFERENCE, REFERENCE_DARK, Canvas, Chart, nothing_to_draw
 from bot.charts.numbers import clip, nice_ticks, percent
 
 MOST = 8
@@ -35,7 +35,7 @@ def categories(
     if rest:
         was, is_now = (math.fsum(side.get(name, 0.0) for name in rest) for side in (then, now))
         rows.append((f"{OTHER} ({len(rest)})", was, is_now))
-    canvas = Canvas(title, height=0.85 + 0.44 * len(rows))
+    canvas = Canvas(title, legend=True, height=0.95 + 0.44 * len(rows))
     top = max(max(was, is_now) for _, was, is_now in rows)
     for at, (_, was, is_now) in enumerate(rows):
         _bar(canvas, at - _THICK / 2 - 0.01, was, top, facecolor=REFERENCE, edgecolor=REFERENCE)
@@ -69,7 +69,7 @@ def _bar(canvas: Canvas, at: float, share: float, top: float, *, bold: bool = Fa
         percent(share),
         va="center_baseline",
         fontweight="bold" if bold else "normal",
-        color=CURRENT if bold else "#4f6b86",
+        color=CURRENT if bold else REFERENCE_DARK,
     )
 
 

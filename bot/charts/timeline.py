@@ -8,13 +8,35 @@ from typing import Any
 import numpy as np
 
 from bot.charts.canvas import BAND, CURRENT, INK, MUTED, REFERENCE_DARK, Canvas, Chart, nothing_to_draw
-from bot.charts.numbers import Floats, as_floats, clip, human, nice_ticks
+from bot.charts.numbers import Floats, as_floats, clip, distinct, human, nice_ticks
 from bot.charts.numbers import percent as as_percent
 
 _STEPS = tuple(
-    timedelta(seconds=seconds) for seconds in (1, 5, 15, 30, 60, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200)
-) + tuple(timedelta(days=days) for days in (1, 2, 5, 7, 14, 30, 60, 90, 180, 365, 730, 1825, 3650, 36500))
-_DAY = timedelta(days=1)
+    timedelta(seconds=seconds)
+    for seconds in (
+        1,
+        5,
+        15,
+        30,
+        60,
+        300,
+        600,
+        900,
+        1800,
+        3600,
+        7200,
+        10800,
+        21600,
+        43200,
+        86400,
+        172800,
+        432000,
+        604800,
+    )
+)
+_MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400)
+_DAY, _YEAR = timedelta(days=1), 12
+_MOST_TICKS = 6
 _ROWS_OF_MARKS = 4
 
 
@@ -43,7 +65,7 @@ def series(
     if not np.isfinite(line).any():
         return nothing_to_draw(title, f"No values of {clip(label, 60)} to draw.")
     below, above = _limit(lower, order, numbers.size), _limit(upper, order, numbers.size)
-    canvas = Canvas(title, height=3.2)
+    canvas = Canvas(title, height=3.4, legend=True)
     start = moments[0]
     x = np.array([(moment - start).total_seconds() for moment in moments])
     events = [(_utc(at), clip(name, 28)) for at, name in marks]
@@ -58,7 +80,7 @@ def series(
     canvas.axes.set_ylim(low, high + (high - low) * 0.11 * rows)
     write = as_percent if percent else human
     at = nice_ticks(low, high, 5)
-    canvas.y_ticks(at, [write(tick) for tick in at])
+    canvas.y_ticks(at, [write(tick) for tick in at] if percent else distinct(at))
     _time_ticks(canvas, start, first, last)
     band = bool(np.isfinite(below).any() or np.isfinite(above).any())
     _legend(canvas, label, band=band, outside=bool(outside.any()))
@@ -103,7 +125,7 @@ def _band(canvas: Canvas, x: Floats, below: Floats, above: Floats, frame: tuple[
     wide = np.concatenate([[first], x, [last]]) if known.all() else x
     pads = (1, 1) if known.all() else (0, 0)
     bottom = np.pad(np.where(np.isfinite(below), below, low), pads, mode="edge")
-    top = np.pad(np.where(np.isfinite(above), above, high * 2 - low), pads, mode="edge")
+    top = np.pad(np.where(np.isfinite(above), above, high), pads, mode="edge")
     canvas.axes.fill_between(wide, bottom, top, where=np.pad(known, pads, mode="edge"), color=BAND, linewidth=0)
     for limit in (below, above):
         if np.isfinite(limit).any():
@@ -115,7 +137,13 @@ def _band(canvas: Canvas, x: Floats, below: Floats, above: Floats, frame: tuple[
 def _line(canvas: Canvas, x: Floats, line: Floats, outside: Any) -> None:  # noqa: ANN401
     few = len(x) <= 120  # noqa: PLR2004
     canvas.axes.plot(
-        x, line, color=INK, linewidth=1.8, marker="o" if few else None, markersize=4.5, solid_joinstyle="round"
+        x,
+        line,
+        color=INK,
+        linewidth=1.8 if few else 0.9,
+        marker="o" if few else None,
+        markersize=4.5,
+        solid_joinstyle="round",
     )
     canvas.axes.plot(
         x[outside],
@@ -145,7 +173,8 @@ def _moments(
         left = x + width > last
         begin = max(first, x - width) if left else x
         row = next((row for row, end in enumerate(ends) if end <= begin), len(ends))
-        row = min(row, _ROWS_OF_MARKS - 1)
+        if row == _ROWS_OF_MARKS:
+            continue
         ends[row : row + 1] = [begin + width]
         y = high + (high - low) * (0.11 * row + 0.03)
         colour = CURRENT if is_fired else MUTED
@@ -160,30 +189,41 @@ def _moments(
             ha="right" if left else "left",
             va="bottom",
             fontweight="bold" if is_fired else "normal",
+            bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0},
         )
     return len(ends)
 
 
 def _time_ticks(canvas: Canvas, start: datetime, first: float, last: float) -> None:
     begin, end = start + timedelta(seconds=first), start + timedelta(seconds=last)
-    step = next((step for step in _STEPS if (end - begin) / step <= 6), _STEPS[-1])  # noqa: PLR2004
+    ticks, labels = _clock_ticks(begin, end) or _calendar_ticks(begin, end)
+    canvas.x_ticks([(tick - start).total_seconds() for tick in ticks], labels)
+    canvas.x_label(f"UTC, {begin.year}" if begin.year == end.year else f"UTC, {begin.year} to {end.year}")
+
+
+def _clock_ticks(begin: datetime, end: datetime) -> tuple[list[datetime], list[str]] | None:
+    step = next((step for step in _STEPS if (end - begin) / step <= _MOST_TICKS), None)
+    if step is None:
+        return None
     zero = datetime(begin.year, 1, 1, tzinfo=UTC)
-    ticks = [
-        zero + step * number for number in range(math.ceil((begin - zero) / step), math.floor((end - zero) / step) + 1)
-    ]
+    numbers = range(math.ceil((begin - zero) / step), math.floor((end - zero) / step) + 1)
+    ticks = [zero + step * number for number in numbers]
     labels: list[str] = []
     day = None
     for tick in ticks:
-        if step >= timedelta(days=200):
-            labels.append(f"{tick:%Y}")
-        elif step >= _DAY:
-            labels.append(f"{tick.day} {tick:%b}")
-        else:
-            clock = f"{tick:%H:%M:%S}" if step < timedelta(minutes=1) else f"{tick:%H:%M}"
-            labels.append(f"{clock}\n{tick.day} {tick:%b}" if tick.date() != day else clock)
-            day = tick.date()
-    canvas.x_ticks([(tick - start).total_seconds() for tick in ticks], labels)
-    canvas.x_label(f"UTC, {begin.year}" if begin.year == end.year else f"UTC, {begin.year} to {end.year}")
+        date = f"{tick.day} {tick:%b}"
+        clock = f"{tick:%H:%M:%S}" if step < timedelta(minutes=1) else f"{tick:%H:%M}"
+        labels.append(date if step >= _DAY else f"{clock}\n{date}" if tick.date() != day else clock)
+        day = tick.date()
+    return ticks, labels
+
+
+def _calendar_ticks(begin: datetime, end: datetime) -> tuple[list[datetime], list[str]]:
+    first, last = begin.year * 12 + begin.month, end.year * 12 + end.month - 1
+    step = next((step for step in _MONTHS if (last - first + 1) / step <= _MOST_TICKS), _MONTHS[-1])
+    months = [month for month in range(first, last + 1) if month % step == 0]
+    ticks = [datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC) for month in months]
+    return ticks, [f"{tick:%Y}" if step >= _YEAR else f"{tick:%b}\n{tick:%Y}" for tick in ticks]
 
 
 def _legend(canvas: Canvas, label: str, *, band: bool, outside: bool) -> None:
