@@ -13,7 +13,6 @@ from bot.core.migrations import migrate
 from bot.core.settings import Settings
 from bot.entrypoints.web import create_app
 from bot.entrypoints.wiring import build
-from bot.escalation.jobs import tick
 from bot.slack.signature import sign
 from tests.fake_slack import TEAM, FakeSlack
 
@@ -79,7 +78,7 @@ class World:
 
     def advance(self, **length):
         self.clock.at += timedelta(**length)
-        tick(self.muster.database, self.clock.now())
+        self.muster.tick()
         self.deliver()
 
     def get(self, path):

@@ -15,7 +15,6 @@ from bot.core.migrations import migrate, pending
 from bot.core.settings import Settings
 from bot.entrypoints.auditor import beat
 from bot.entrypoints.wiring import Muster, build, revealed
-from bot.escalation.jobs import tick
 from bot.slack.gateway import SlackCallError
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def _ticks(muster: Muster, stop: threading.Event) -> None:
 
     scheduler = BackgroundScheduler(timezone="UTC")
     scheduler.add_job(
-        lambda: tick(muster.database, muster.clock.now()),
+        muster.tick,
         "interval",
         seconds=TICK_SECONDS,
         coalesce=True,

@@ -14,7 +14,9 @@ from bot.core.database import Database
 from bot.core.errors import ConfigError
 from bot.core.logging import get_logger
 from bot.core.settings import Settings
+from bot.escalation import jobs as escalation_jobs
 from bot.escalation.deliveries import EscalationDeliveries
+from bot.incidents import jobs as incident_jobs
 from bot.incidents.deliveries import IncidentDeliveries, tell, want_person
 from bot.incidents.handlers import IncidentHandlers
 from bot.incidents.house import House
@@ -91,6 +93,12 @@ class Muster:
         """Learn who we are and where incidents are announced; raises SlackCallError while Slack is down."""
         self.team.learn()
         self.announcements.settle()
+
+    def tick(self) -> None:
+        """Read every timer once."""
+        now = self.clock.now()
+        escalation_jobs.tick(self.database, now)
+        incident_jobs.tick(self.database, self.house, now)
 
     def sender(self, timing: Timing | None = None) -> Sender:
         return Sender(self.database, self.gateway, self.kinds, self.clock, timing=timing)

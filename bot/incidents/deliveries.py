@@ -26,7 +26,7 @@ from bot.outbox.kinds import (
     Upload,
     UploadKind,
 )
-from bot.outbox.queue import Priority, put, put_latest
+from bot.outbox.queue import Priority, hasten, put, put_latest
 from bot.slack import people
 from bot.slack.text import clip, plain
 from bot.tables import Alert, Incident, IncidentRole, OutboxRow
@@ -132,6 +132,7 @@ class IncidentDeliveries:
                 incident_id=number,
             )
         put_latest(session, now, kind="incident.announcement_changed", lane=f"announce:{number}", incident_id=number)
+        hasten(session, now, f"{service.lane(incident)}:alerts")
         for follow in self.house.on_card:
             follow(session, incident, now)
 
@@ -176,6 +177,7 @@ class IncidentDeliveries:
         incident = self._incident(session, row)
         incident.announce_ts = ts
         if incident.channel_state in {"none", "lost"}:
+            hasten(session, now, f"{service.lane(incident)}:alerts")
             for follow in self.house.on_card:
                 follow(session, incident, now)
 

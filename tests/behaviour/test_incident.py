@@ -180,3 +180,55 @@ def test_foreign_text_can_ping_nobody(world):
                 assert trick not in json.dumps(
                     [block for block in message["blocks"] if block["type"] != "header"], ensure_ascii=False
                 ), shown
+
+
+def test_what_went_away_by_itself_and_nobody_touched_closes_itself(world):
+    world.fire(model="m", severity="page", id="a")
+    world.fire(model="m", severity="page", id="b")
+    world.fire(model="m", status="resolved", id="a")
+    world.advance(hours=1)
+    assert world.get("/v1/incidents/1")["status"] == "triage"
+    world.fire(model="m", status="resolved", id="b")
+    world.advance(minutes=29)
+    assert world.get("/v1/incidents/1")["status"] == "monitoring"
+    world.advance(minutes=2)
+    ended = world.get("/v1/incidents/1")
+    assert (ended["status"], ended["resolution"]) == ("resolved", "untouched")
+    assert "Resolved untouched" in json.dumps(open_channel(world).messages[0])
+
+
+def test_what_somebody_touched_waits_for_them(world):
+    world.fire(model="m", severity="page", id="a")
+    world.click("Acknowledge", channel=open_channel(world).id)
+    world.fire(model="m", status="resolved", id="a")
+    world.advance(hours=9)
+    assert world.get("/v1/incidents/1")["status"] == "monitoring"
+
+
+def test_evidence_seen_before_comes_in_and_names_the_cause(world):
+    world.fire(model="m", title="amount looks 100 times too large", feature="amount", role="diagnostic", id="e")
+    assert world.get("/v1/incidents") == []
+    world.fire(model="m", severity="page", id="a")
+    world.fire(model="m", title="country moved", feature="country", role="diagnostic", kind="drift", id="f")
+    for _ in range(6):
+        world.advance(seconds=2)  # one post a second in a channel
+    channel = open_channel(world)
+    assert "*Probable cause:* amount looks 100 times too large" in json.dumps(channel.messages[0])
+    first = next(
+        message
+        for message in channel.messages
+        if "declines" in message["text"] and message["ts"] != channel.messages[0]["ts"]
+    )
+    assert "2 more alerts* in the thread: amount, country" in json.dumps(first["blocks"])
+    in_thread = [message["text"] for message in channel.messages if message.get("thread_ts") == first["ts"]]
+    assert in_thread == ["amount looks 100 times too large", "country moved"]
+
+
+def test_a_worse_alert_raises_the_severity_but_not_over_a_person(world):
+    world.fire(model="m", severity="warning", id="a")
+    world.fire(model="m", severity="page", id="b")
+    assert world.get("/v1/incidents/1")["severity"] == "SEV2"
+    assert open_channel(world)
+    world.command("severity INC-1 SEV3 only the shadow model")
+    world.fire(model="m", severity="SEV1", id="c")
+    assert world.get("/v1/incidents/1")["severity"] == "SEV3"
