@@ -1,5 +1,6 @@
 """Bolt, wired to the listeners: one short transaction a request, answered only after it is committed."""
 
+import logging
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -55,6 +56,7 @@ class SlackApp:
             request_verification_enabled=False,
             ssl_check_enabled=True,
             token_verification_enabled=False,
+            logger=_quiet("slack_bolt.muster"),
         )
         self.bolt.command(COMMAND)(self._command)
         self.bolt.action({"type": "block_actions", "action_id": _ANY})(self._action)
@@ -277,6 +279,13 @@ def _event_key(body: dict[str, Any], event: dict[str, Any]) -> str:
 
 def _just_ack(ack: Ack) -> BoltResponse:
     return ack()
+
+
+def _quiet(name: str) -> logging.Logger:
+    """Bolt warns at each start of the two token settings we do not use on purpose."""
+    logger = logging.getLogger(name)
+    logger.setLevel(logging.ERROR)
+    return logger
 
 
 def _log_error(error: Exception, body: dict[str, Any]) -> BoltResponse:

@@ -2,10 +2,8 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import threading
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -13,6 +11,7 @@ import pytest
 import uvicorn
 
 from bot.entrypoints.web import create_app
+from tests.ports import free_port, until
 from tests.world import WEBHOOK
 
 pytestmark = [pytest.mark.alertmanager, pytest.mark.slow]
@@ -27,12 +26,6 @@ groups:
         labels: {severity: page, model: fraud-v3}
         annotations: {summary: "fraud-v3 declines {{ $value | humanizePercentage }} of payments"}
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Gauge:
@@ -87,15 +80,6 @@ def served(world):
         thread.join(10)
 
 
-def until(condition, seconds=40):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := condition():
-            return found
-        time.sleep(0.2)
-    raise AssertionError("it did not happen in time")
-
-
 def write_configuration(folder, *, muster, gauge, alertmanager):
     (folder / "rules.yml").write_text(RULES)
     (folder / "prometheus.yml").write_text(
@@ -142,12 +126,12 @@ def test_a_real_alertmanager_opens_and_clears_an_incident(world, tmp_path):
         )
         with process(*manager, cwd=tmp_path), process(*watcher, cwd=tmp_path):
             gauge.value = 0.31
-            until(lambda: world.get("/v1/incidents"))
+            until(lambda: world.get("/v1/incidents"), 40)
             world.deliver()
             assert "fraud-v3 declines 31% of payments" in world.slack.channel("inc-1-").messages[0]["text"]
-            until(lambda: len(world.get("/v1/deliveries")) > 1)
+            until(lambda: len(world.get("/v1/deliveries")) > 1, 40)
             assert world.get("/v1/deliveries")[0]["items"][0]["outcome"] == "repeat"
             gauge.value = 0.04
-            until(lambda: world.get("/v1/incidents/1")["status"] == "monitoring")
+            until(lambda: world.get("/v1/incidents/1")["status"] == "monitoring", 40)
     gauge.stop()
     assert len(world.get("/v1/incidents")) == 1

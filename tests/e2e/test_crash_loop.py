@@ -13,8 +13,8 @@ import httpx
 import pytest
 
 from bot.core.clock import SystemClock
-from tests.e2e.test_alertmanager import free_port, until
 from tests.fake_slack import FakeSlack, Fault
+from tests.ports import free_port, until
 
 pytestmark = pytest.mark.slow
 
