@@ -38,9 +38,12 @@ def distributions(
     reference_label: str = "reference",
     current_label: str = "now",
     unit: str | None = None,
+    reference_rows: int | None = None,
+    current_rows: int | None = None,
 ) -> Chart:
     """Histograms of two columns over common bins, each in shares of its own finite rows, with both medians marked.
 
+    Where the columns are only samples (or quantiles), `reference_rows` and `current_rows` say of how many rows.
     The axis is logarithmic where the values span decades (asinh where some are zero or negative).
     """
     then, now = finite(reference), finite(current)
@@ -61,13 +64,18 @@ def distributions(
     canvas.x_label(
         listed([clip(label, 50) + (f" ({clip(unit, 20)})" if unit else ""), "height: share of rows"]) + axis.note
     )
-    sides = [(reference_label, then, _patch(now=False)), (current_label, now, _patch(now=True))]
+    sizes = [
+        then.size if reference_rows is None else reference_rows,
+        now.size if current_rows is None else current_rows,
+    ]
+    names, values = [reference_label, current_label], [then, now]
     canvas.legend(
-        [patch for _, _, patch in sides],
-        [f"{clip(name, 20)}: {_about(side)}" for name, side, _ in sides],
-        columns=2,
+        [_patch(now=False), _patch(now=True)],
+        [f"{clip(name, 20)}: {_rows(size)}" for name, size in zip(names, sizes, strict=True)],
     )
-    words = [f"{clip(name, 40)}: {_about(side, full=True)}" for name, side, _ in sides]
+    words = [
+        f"{clip(name, 40)}: {_spread(side)}{_rows(size)}" for name, side, size in zip(names, values, sizes, strict=True)
+    ]
     return canvas.finish(f"{title}. Histograms of {label}. {listed(words)}.")
 
 
@@ -121,14 +129,15 @@ def _patch(*, now: bool) -> Any:  # noqa: ANN401
     return Patch(facecolor=REFERENCE, edgecolor="none")
 
 
-def _about(side: Floats, *, full: bool = False) -> str:
+def _rows(size: int) -> str:
+    return "no rows" if not size else f"{human(size)} rows" if size != 1 else "1 row"
+
+
+def _spread(side: Floats) -> str:
     if not side.size:
-        return "no rows"
-    rows = f"{human(side.size)} rows" if side.size != 1 else "1 row"
-    if not full:
-        return rows
+        return ""
     low, middle, high = (human(float(value)) for value in np.quantile(side, [0.05, 0.5, 0.95]))
-    return f"median {middle}, nine in ten from {low} to {high}, {rows}"
+    return f"median {middle}, nine in ten from {low} to {high}, "
 
 
 def _axis(then: Floats, now: Floats) -> _Axis:

@@ -1,0 +1,167 @@
+"""`POST /v1/observations` takes in metric points; `GET /v1/monitors` shows what is watched."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import JSONResponse
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, NaiveDatetime, ValidationError
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+from starlette.concurrency import run_in_threadpool
+
+from bot.alerts.webhooks import read_body
+from bot.catalog.config import Catalog
+from bot.core.clock import Clock
+from bot.core.database import Database
+from bot.core.errors import BotError, unknown
+from bot.core.payload import read_json
+from bot.monitoring.watched import watched
+from bot.tables import MonitorState, Observation
+
+MOST_POINTS = 10_000
+AHEAD = timedelta(days=1)
+_AT_ONCE = 500
+
+
+class Point(BaseModel):
+    """One value of a metric. at: event time, naive is UTC. rows: how many it was computed from."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at: AwareDatetime | NaiveDatetime
+    value: Annotated[float, Field(strict=True, allow_inf_nan=False)]
+    rows: Annotated[int | None, Field(ge=0, le=2**53, strict=True)] = None
+    segment: str = Field("", max_length=500)
+
+    @property
+    def moment(self) -> datetime:
+        return self.at.replace(tzinfo=UTC) if self.at.tzinfo is None else self.at.astimezone(UTC)
+
+
+class NewObservations(BaseModel):
+    """Points of one metric of one model. The same point sent twice is kept once; the last value sent holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field(min_length=1, max_length=200)
+    metric: str = Field(min_length=1, max_length=200)
+    points: list[Point] = Field(min_length=1, max_length=MOST_POINTS)
+
+
+def routes(database: Database, catalog: Catalog, clock: Clock, token: Any) -> APIRouter:  # noqa: ANN401
+    router = APIRouter(prefix="/v1", tags=["monitoring"], dependencies=[Depends(token)])
+    schema = {"requestBody": {"content": {"application/json": {"schema": NewObservations.model_json_schema()}}}}
+
+    @router.post("/observations", status_code=202, summary="Push points of a metric", openapi_extra=schema)
+    async def observations(request: Request) -> JSONResponse:
+        body = await read_body(request)
+        return JSONResponse(await run_in_threadpool(_take, body), status_code=202)
+
+    def _take(body: bytes) -> dict[str, int]:
+        new = parse(body, catalog, clock.now())
+        try:
+            with database.transaction() as session:
+                return store(session, new, clock.now())
+        except IntegrityError:
+            # Another process stored one of the points between our look and our insert: now it is known.
+            with database.transaction() as session:
+                return store(session, new, clock.now())
+
+    @router.get("/monitors", summary="What is watched, and what was found last")
+    def monitors() -> list[dict[str, Any]]:
+        with database.reading() as session:
+            return overview(session, catalog)
+
+    return router
+
+
+def parse(body: bytes, catalog: Catalog, now: datetime) -> NewObservations:
+    """Read a body strictly. Raises BotError (400) with the place of the first problem, 404 for an unknown model."""
+    try:
+        new = NewObservations.model_validate(read_json(body))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "/".join(str(part) for part in first["loc"] if part not in {"constrained-datetime", "datetime"})
+        raise BotError(f"/{place}: {first['msg']}") from error
+    if catalog.models and catalog.model(new.model) is None:
+        raise unknown("model", new.model, [model.name for model in catalog.models])
+    for index, point in enumerate(new.points):
+        if point.moment > now + AHEAD:
+            raise BotError(f"/points/{index}/at: {point.moment:%Y-%m-%d %H:%M} UTC lies more than a day ahead of now.")
+    return new
+
+
+def store(session: Session, new: NewObservations, now: datetime) -> dict[str, int]:
+    """Keep each point once; says how many were new, the same as before, and corrected."""
+    points = {(point.segment, point.moment): point for point in new.points}
+    known = _known(session, new, list(points))
+    counts = {"received": len(new.points), "stored": 0, "unchanged": 0, "corrected": 0}
+    for place, point in points.items():
+        row = known.get(place)
+        if row is None:
+            segment, at = place
+            session.add(
+                Observation(
+                    model=new.model,
+                    metric=new.metric,
+                    segment=segment,
+                    at=at,
+                    value=point.value,
+                    rows=point.rows,
+                    received_at=now,
+                )
+            )
+            counts["stored"] += 1
+        elif (row.value, row.rows) == (point.value, point.rows):
+            counts["unchanged"] += 1
+        else:
+            row.value, row.rows, row.received_at = point.value, point.rows, now
+            counts["corrected"] += 1
+    session.flush()
+    counts["unchanged"] += len(new.points) - len(points)
+    return counts
+
+
+def _known(
+    session: Session, new: NewObservations, places: list[tuple[str, datetime]]
+) -> dict[tuple[str, datetime], Observation]:
+    moments = sorted({at for _, at in places})
+    found: dict[tuple[str, datetime], Observation] = {}
+    for begin in range(0, len(moments), _AT_ONCE):
+        rows = session.exec(
+            select(Observation)
+            .where(
+                Observation.model == new.model,
+                Observation.metric == new.metric,
+                col(Observation.at).in_(moments[begin : begin + _AT_ONCE]),
+            )
+            .with_for_update()
+        )
+        found.update({(row.segment, row.at): row for row in rows})
+    return found
+
+
+def overview(session: Session, catalog: Catalog) -> list[dict[str, Any]]:
+    """Every configured monitor with its state; `waiting` before its first look."""
+    every = watched(catalog)
+    states = {state.key: state for state in session.exec(select(MonitorState).where(col(MonitorState.key).in_(every)))}
+    found = []
+    for key, one in every.items():
+        state = states.get(key)
+        found.append(
+            {
+                "model": one.model.name,
+                "monitor": one.monitor.name,
+                "metric": one.monitor.metric,
+                "feature": one.monitor.feature,
+                "role": one.role,
+                "kind": one.kind,
+                "severity": one.severity,
+                "state": state.state if state and state.sentence else "waiting",
+                "sentence": state.sentence if state else "",
+                "window_end": state.last_window_end.isoformat() if state and state.last_window_end else None,
+                "evaluated_at": state.evaluated_at.isoformat() if state and state.evaluated_at else None,
+            }
+        )
+    return found

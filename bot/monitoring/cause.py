@@ -1,0 +1,125 @@
+"""Of a change that was found: what the likely fault is, where it sits, and since when."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import numpy as np
+
+from bot.monitoring import words
+from bot.monitoring.finding import Finding, State
+from bot.monitoring.onset import onset
+from bot.monitoring.sides import Mask, Sides, picture, stamps_of
+from bot.monitoring.watched import Frame
+from bot.statistics.attribution import attribute
+from bot.statistics.columns import Column, as_numbers, category_text, is_numeric
+from bot.statistics.fault import FaultHypothesis
+from bot.statistics.faults import explain_change
+from bot.statistics.shortfall import Shortfall
+from bot.statistics.wording import percent
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What changed, a number a row; `mark` tells which rows of any window have the fault, if that can be told."""
+
+    then: Column
+    now: Column
+    mark: Callable[[Column], Mask] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The segment that explains the change, when one does, and its rows then and now."""
+
+    name: str | None
+    then: Mask
+    now: Mask
+
+
+def with_cause(finding: Finding, sides: Sides, feature: str, changed: Changed, plain: str) -> Finding:
+    """The finding as an alert: the fault by name where one fits, else `plain`."""
+    place = locate(sides, changed.then, changed.now)
+    then, now = sides.then.columns[feature][place.then], sides.now.columns[feature][place.now]
+    start = since_when(sides, feature, changed.mark) if changed.mark else None
+    since = words.since(start, sides.window) if changed.mark else ""
+    causes = explain_change(then, now)
+    after = _after(sides, place, start, now)
+    later = explain_change(then, after) if causes and causes[0].share < 1 and after.size < now.size else []
+    if later and later[0].kind is causes[0].kind:
+        causes, now = later, after
+    if causes:
+        sentence = words.fault(feature, causes[0], segment=place.name, since=since, medians=_medians(then, now))
+    else:
+        said = plain.removeprefix(f"{feature}: ")
+        sentence = f"{feature}{f' at {place.name}' if place.name else ''}{since}: {said}"
+    return replace(
+        finding,
+        state=State.FIRING,
+        sentence=sentence,
+        onset=start,
+        segment=place.name,
+        affected=_affected(place, changed, causes),
+        data={**finding.data, **picture(then, now), **({"remedy": causes[0].undo} if causes else {})},
+    )
+
+
+def since_when(sides: Sides, feature: str, mark: Callable[[Column], Mask]) -> datetime | None:
+    """Look from the window before on: what shows now may have begun there."""
+    time = sides.one.data.time
+    start = sides.window.start - sides.window.length
+    frame = sides.source.window("predictions", start, sides.window.end, [time, feature])
+    return onset(frame.columns[time], mark(frame.columns[feature]))
+
+
+def locate(sides: Sides, then: Column, now: Column) -> Place:
+    """Search the configured segments for the one that explains the change of the mean; else every row."""
+    whole = Place(None, np.ones(sides.then.rows, dtype=np.bool_), np.ones(sides.now.rows, dtype=np.bool_))
+    names = [name for name in sides.one.data.segments if name in sides.then.columns and name in sides.now.columns]
+    if not names:
+        return whole
+    found = attribute(
+        {name: sides.then.columns[name] for name in names},
+        np.asarray(then, dtype=np.float64),
+        {name: sides.now.columns[name] for name in names},
+        np.asarray(now, dtype=np.float64),
+    )
+    if isinstance(found, Shortfall) or found.culprit is None:
+        return whole
+    conditions = found.culprit.segment.conditions
+    inside, inside_now = (_inside(side, conditions) for side in (sides.then, sides.now))
+    if not inside.any() or not inside_now.any():
+        return whole
+    return Place(" and ".join(f"{feature}={value}" for feature, value in conditions), inside, inside_now)
+
+
+def _inside(side: Frame, conditions: Sequence[tuple[str, str]]) -> Mask:
+    found = np.ones(side.rows, dtype=np.bool_)
+    for name, value in conditions:
+        cells = side.columns[name].tolist()
+        found &= np.fromiter((category_text(cell) == value for cell in cells), dtype=np.bool_, count=found.size)
+    return found
+
+
+def _after(sides: Sides, place: Place, start: datetime | None, now: Column) -> Column:
+    """The rows of the place since the fault began: those before it are still sound."""
+    if start is None:
+        return now
+    stamps = stamps_of(sides.now.columns[sides.one.data.time])[place.now]
+    return now[stamps >= np.datetime64(start.replace(tzinfo=None), "us")]
+
+
+def _medians(then: Column, now: Column) -> tuple[float, float] | None:
+    if not (is_numeric(then) and is_numeric(now)):
+        return None
+    sides = [numbers[~np.isnan(numbers)] for numbers in (as_numbers(then), as_numbers(now))]
+    return (float(np.median(sides[0])), float(np.median(sides[1]))) if sides[0].size and sides[1].size else None
+
+
+def _affected(place: Place, changed: Changed, causes: Sequence[FaultHypothesis]) -> str | None:
+    """Rows out of range over all rows of the window; else the rows of the place."""
+    if changed.mark is not None:
+        return percent(float(np.mean(changed.now)))
+    if place.name:
+        return percent(float(np.mean(place.now)))
+    return percent(causes[0].share) if causes else None

@@ -1,0 +1,170 @@
+"""Judging a model's inputs: null rate, range and drift against the reference."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bot.core.errors import BotError
+from bot.monitoring import words
+from bot.monitoring.cause import Changed, locate, since_when, with_cause
+from bot.monitoring.finding import Finding, State
+from bot.monitoring.shares import LeftOut
+from bot.monitoring.sides import Mask, Sides, no_rows, null_mask, picture, read_sides
+from bot.monitoring.watched import Rows, Watched
+from bot.monitoring.windows import Window
+from bot.statistics.columns import Column, as_numbers, is_numeric
+from bot.statistics.drift import FeatureDrift, compare_frames
+from bot.statistics.fault import SURE, FaultHypothesis, FaultKind
+from bot.statistics.faults import explain_change
+from bot.statistics.ranges import RangeFinding, check_range
+from bot.statistics.rates import ShareChange, compare_nulls
+from bot.statistics.shortfall import Reason, Shortfall
+from bot.statistics.wording import percent
+
+LEAST_CHANGE = 0.02
+UNITS = frozenset({FaultKind.SCALED, FaultKind.CONVERTED, FaultKind.SIGN_FLIPPED, FaultKind.SIGN_LOST})
+CLEAR_SHARE, CLEARLY_EXPLAINED = 0.2, 0.85
+MOST_RANKED = 12
+
+
+def null_rate(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Finding:
+    """The share of rows without a value: two points and more above the reference, beyond chance."""
+    feature = _feature(one)
+    sides = read_sides(one, rows, window, left_out, [feature])
+    if isinstance(sides, Finding):
+        return sides
+    then, now = sides.then.columns[feature], sides.now.columns[feature]
+    change = compare_nulls(then, now)
+    rate, usual = change.current.value, change.reference.value
+    finding = _calm(
+        sides, feature, change, f"{feature} is missing in {percent(rate)} of rows (usually {percent(usual)})"
+    )
+    if not _rose(change):
+        return finding
+    place = locate(sides, null_mask(then), null_mask(now))
+    start = since_when(sides, feature, null_mask)
+    sentence = words.nulls(feature, rate, usual, segment=place.name, since=words.since(start, window))
+    return replace(
+        finding, state=State.FIRING, sentence=sentence, onset=start, segment=place.name, affected=percent(rate)
+    )
+
+
+def value_range(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Finding:
+    """Rows outside the range the reference makes plausible, or a change of unit that stays inside it."""
+    feature = _feature(one)
+    sides = read_sides(one, rows, window, left_out, [feature])
+    if isinstance(sides, Finding):
+        return sides
+    then, now = sides.then.columns[feature], sides.now.columns[feature]
+    found = check_range(then, now)
+    if isinstance(found, Shortfall):
+        return _short(found, sides.now.rows)
+    limits = words.usual_numbers(found.plausible.lower, found.plausible.upper)
+    rate, usual = percent(found.outside.current.value), percent(found.outside.reference.value)
+    finding = _calm(sides, feature, found.outside, f"{feature}: {rate} of rows outside {limits} (usually {usual})")
+    beyond = _rose(found.outside)
+    if not beyond and not any(_is_unit_change(cause) for cause in explain_change(then, now)[:1]):
+        return finding
+    return with_cause(finding, sides, feature, _changed(then, now, found if beyond else None), found.sentence)
+
+
+def drift(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Finding:
+    """One feature, or every feature, with a floor on the effect and one correction over all."""
+    wanted = [one.monitor.feature] if one.monitor.feature else _features(one, rows)
+    sides = read_sides(one, rows, window, left_out, wanted)
+    if isinstance(sides, Finding):
+        return sides
+    then, now = ({name: side.columns[name] for name in wanted} for side in (sides.then, sides.now))
+    weights = {name: feature.importance for name, feature in one.data.features.items() if feature.importance}
+    found = compare_frames(then, now, weights=weights)
+    judged = [change for change in found if change.shortfall is None or change.drifted]
+    if not judged:
+        return _short(found[0].shortfall, sides.now.rows) if found and found[0].shortfall else no_rows(one)
+    moved = [change for change in judged if change.drifted]
+    strongest = max(change.strength for change in judged)
+    calm = f"none of {len(judged)} features moved" if len(judged) > 1 else f"{judged[0].sentence} (stable)"
+    finding = Finding(
+        State.OK,
+        f"{one.model.name}: {calm}",
+        rows=sides.now.rows,
+        value=strongest,
+        upper=1.0,
+        feature=one.monitor.feature,
+        reference=sides.reference,
+        data={"ranking": [[change.feature, change.strength] for change in judged[:MOST_RANKED]]},
+    )
+    return _drifted(finding, sides, moved, len(judged)) if moved else finding
+
+
+def _drifted(finding: Finding, sides: Sides, moved: Sequence[FeatureDrift], tested: int) -> Finding:
+    top = moved[0].feature
+    then, now = sides.then.columns[top], sides.now.columns[top]
+    finding = replace(finding, feature=top)
+    if explain_change(then, now):
+        outside = check_range(then, now) if is_numeric(then) and is_numeric(now) else None
+        rose = outside if isinstance(outside, RangeFinding) and _rose(outside.outside) else None
+        named = with_cause(finding, sides, top, _changed(then, now, rose), moved[0].sentence)
+    else:
+        sentence = f"{moved[0].sentence} (the distribution moved)"
+        named = replace(finding, state=State.FIRING, sentence=sentence, data=picture(then, now))
+    sentence = words.drifted(sides.one.model.name, named.sentence, len(moved), tested)
+    data = {**named.data, **finding.data, "moved": [change.sentence for change in moved]}
+    return replace(named, sentence=sentence, data=data)
+
+
+def _calm(sides: Sides, feature: str, change: ShareChange, sentence: str) -> Finding:
+    return Finding(
+        State.OK,
+        sentence,
+        rows=sides.now.rows,
+        value=change.current.value,
+        upper=min(1.0, change.reference.value + LEAST_CHANGE),
+        feature=feature,
+        reference=sides.reference,
+    )
+
+
+def _rose(change: ShareChange) -> bool:
+    return change.difference >= LEAST_CHANGE and change.p_value < SURE
+
+
+def _changed(then: Column, now: Column, found: RangeFinding | None) -> Changed:
+    """What to search segments by: the rows out of range where there are more of them, else the values themselves."""
+    if found is not None:
+
+        def outside(values: Column) -> Mask:
+            numbers = as_numbers(values)
+            return np.asarray((numbers < found.plausible.lower) | (numbers > found.plausible.upper))
+
+        return Changed(outside(then), outside(now), outside)
+    if is_numeric(then) and is_numeric(now):
+        return Changed(as_numbers(then), as_numbers(now), None)
+    return Changed(np.zeros(len(then)), np.zeros(len(now)), None)
+
+
+def _is_unit_change(cause: FaultHypothesis) -> bool:
+    return cause.kind in UNITS and cause.share >= CLEAR_SHARE and cause.explained >= CLEARLY_EXPLAINED
+
+
+def _feature(one: Watched) -> str:
+    if one.monitor.feature is None:
+        raise BotError(f"Monitor {one.key}: name the column it watches as `feature:`.")
+    return one.monitor.feature
+
+
+def _features(one: Watched, rows: Rows) -> list[str]:
+    """The features named in muster.yaml, else every column of the reference that is neither time, answer nor key."""
+    data = one.data
+    if data.features:
+        return list(data.features)
+    apart = {data.time, data.prediction, data.score, data.version, *([data.labels.key] if data.labels else [])}
+    return [name for name in rows.columns("reference" if data.reference else "predictions") if name not in apart]
+
+
+def _short(short: Shortfall, rows: int) -> Finding:
+    """Not enough to judge is an answer; a column that is gone or no longer of its type has to be mended first."""
+    if short.reason in {Reason.MISSING_COLUMN, Reason.WRONG_TYPE}:
+        raise BotError(short.sentence)
+    state = State.NO_DATA if short.reason is Reason.ALL_NULL else State.TOO_FEW
+    return Finding(state, short.sentence, rows=rows)

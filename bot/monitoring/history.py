@@ -1,0 +1,65 @@
+"""What a monitor must not learn from: windows that were out of band or lay within an incident."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import or_
+from sqlmodel import Session, col, select
+
+from bot.monitoring.finding import State
+from bot.monitoring.shares import SPARE
+from bot.monitoring.watched import Watched
+from bot.monitoring.windows import Window
+from bot.tables import Incident, MonitorResult, Resolution, Verdict
+
+_FORGIVEN = (Resolution.FALSE_ALARM, Resolution.EXPECTED)
+_FORGIVING = (Verdict.NOISE, Verdict.EXPECTED)
+FOREVER = datetime(9999, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """`outside` were out of band; `incidents` are stretches of trouble; `ordinary` those judged to be none."""
+
+    outside: frozenset[Window] = frozenset()
+    incidents: Sequence[Window] = ()
+    ordinary: Sequence[Window] = ()
+
+    def leaves_out(self, window: Window) -> bool:
+        if any(window.overlaps(trouble) for trouble in self.incidents):
+            return True
+        forgiven = any(window.overlaps(stretch) for stretch in self.ordinary)
+        return window in self.outside and not forgiven
+
+
+def past_of(session: Session, one: Watched, window: Window) -> Past:
+    """What is known of the windows before this one, as far back as a baseline reaches."""
+    since = window.start - SPARE * one.monitor.baseline * window.length
+    results = session.exec(
+        select(MonitorResult.window_start, MonitorResult.window_end).where(
+            MonitorResult.key == one.key,
+            MonitorResult.state == State.FIRING,
+            col(MonitorResult.window_end) > since,
+            col(MonitorResult.window_end) <= window.start,
+        )
+    )
+    outside = frozenset(Window(start, end) for start, end in results)
+    incidents = session.exec(
+        select(Incident).where(
+            Incident.model == one.model.name,
+            col(Incident.onset_at) < window.start,
+            or_(col(Incident.resolved_at).is_(None), col(Incident.resolved_at) > since),
+        )
+    ).all()
+    trouble = [incident for incident in incidents if not _forgiven(incident)]
+    fine = [incident for incident in incidents if _forgiven(incident)]
+    return Past(outside, [_stretch(one) for one in trouble], [_stretch(one) for one in fine])
+
+
+def _forgiven(incident: Incident) -> bool:
+    return incident.resolution in _FORGIVEN or incident.verdict in _FORGIVING
+
+
+def _stretch(incident: Incident) -> Window:
+    return Window(incident.onset_at, incident.resolved_at or FOREVER)

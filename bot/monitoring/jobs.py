@@ -1,0 +1,199 @@
+"""The monitors' own loop: claim what is due, read, judge, keep. Nothing here waits for anything but the data.
+
+Reading and judging happen outside transactions; each window is kept, with the alert it raises, in one of its own.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from prometheus_client import Counter
+
+from bot.catalog.config import Limits, Model
+from bot.core.clock import Clock
+from bot.core.database import Database
+from bot.core.errors import BotError, BusyError
+from bot.core.logging import get_logger
+from bot.incidents.house import House
+from bot.monitoring.due import Claim, any_due, claim, claim_now, held, introduce, release, unknown_keys, until_next_look
+from bot.monitoring.finding import Finding, State
+from bot.monitoring.history import past_of
+from bot.monitoring.judging import judge
+from bot.monitoring.service import keep
+from bot.monitoring.watched import Rows, Watched, watched
+from bot.monitoring.windows import Window, newest, waiting
+from bot.tables import MonitorState
+
+log = get_logger(__name__)
+JUDGED = Counter("muster_monitor_windows_total", "Windows judged, by what was found.", ["state"])
+MOST_A_TURN = 12
+PAUSE_SECONDS = 2.0
+LIVE = 3
+"""A stream is live when its last window was judged within this many window lengths of its end."""
+Opener = Callable[[Model, Path, Limits], Rows]
+
+
+class Monitors:
+    """Evaluates the monitors of `muster.yaml`; any number of processes may run one."""
+
+    def __init__(self, database: Database, house: House, base: Path, clock: Clock, open_model: Opener) -> None:
+        self.database = database
+        self.house = house
+        self.base = base
+        self.clock = clock
+        self.open_model = open_model
+        self.watched = watched(house.catalog)
+        self._introduced = False
+
+    def run(self, stop: threading.Event) -> None:
+        """Until told to stop; a thread of its own."""
+        while not stop.is_set():
+            try:
+                self.tick()
+            except Exception:  # the loop outlives whatever one turn does to it
+                log.exception("monitor.tick_failed")
+            stop.wait(PAUSE_SECONDS)
+
+    def tick(self) -> int:
+        """Judge what is due; returns how many windows were judged."""
+        if not self.watched:
+            return 0
+        self._introduce()
+        judged = 0
+        for _ in range(MOST_A_TURN * len(self.watched)):
+            now = self.clock.now()
+            with self.database.reading() as session:
+                if not any_due(session, self.watched, now):
+                    break
+            with self.database.transaction() as session:
+                mine = claim(session, self.watched, now)
+            if mine is not None:
+                judged += self._turn(mine)
+        return judged
+
+    def _introduce(self) -> None:
+        if self._introduced:
+            return
+        with self.database.reading() as session:
+            new = unknown_keys(session, self.watched)
+        if new:
+            with self.database.transaction() as session:
+                for key in new:
+                    introduce(session, key, self.clock.now())
+        self._introduced = True
+
+    def _turn(self, mine: Claim) -> int:
+        """Look at one monitor: judge the windows that wait, a dozen at most, then give it back."""
+        one = self.watched[mine.key]
+        pause = until_next_look(one.monitor.window)
+        judged = 0
+        with self._shown_when_broken(mine):
+            rows = self.open_model(one.model, self.base, self.house.catalog.limits)
+            judged, more = self._catch_up(mine, one, rows)
+            pause = timedelta(0) if more else pause
+        with self.database.transaction() as session:
+            now = self.clock.now()
+            release(session, mine, now, now + pause)
+        return judged
+
+    def _catch_up(self, mine: Claim, one: Watched, rows: Rows) -> tuple[int, bool]:
+        with self.database.reading() as session:
+            state = session.get_one(MonitorState, mine.key)
+            last, evaluated = state.last_window_end, state.evaluated_at
+        latest = rows.latest("predictions")
+        now = self.clock.now()
+        if latest is None:
+            self._say(mine, Finding(State.NO_DATA, f"{one.model.name} has no rows yet."))
+            return 0, False
+        length, lateness = one.monitor.window, one.monitor.lateness
+        windows = waiting(last, latest, length, lateness)
+        if not windows and last and evaluated and _stalled(last, evaluated, now, length, lateness):
+            if one.monitor.metric == "row_count":
+                windows = waiting(last, now - length, length, lateness)
+            else:
+                self._say(
+                    mine, Finding(State.NO_DATA, f"No rows of {one.model.name} since {latest:%Y-%m-%d %H:%M} UTC.")
+                )
+        judged = 0
+        for window in windows[:MOST_A_TURN]:
+            if not self._judge(mine, one, rows, window):
+                return judged, False
+            judged += 1
+        return judged, len(windows) > MOST_A_TURN
+
+    def _judge(self, mine: Claim, one: Watched, rows: Rows, window: Window, *, asked_by: str | None = None) -> bool:
+        """Judge one window and keep what was found; False when the lease was lost meanwhile."""
+        with self.database.reading() as session:
+            past = past_of(session, one, window)
+        finding = judge(one, rows, window, past.leaves_out)
+        with self.database.transaction() as session:
+            now = self.clock.now()
+            state = held(session, mine, now)
+            if state is None:
+                return False
+            new = keep(session, self.house, state, one, window, finding, now, asked_by=asked_by)
+        JUDGED.labels(finding.state).inc()
+        log.info("monitor.judged", key=one.key, window=str(window), state=finding.state, sentence=finding.sentence)
+        if new and finding.state is State.FIRING and one.pages:
+            self._ask_diagnostics(one, rows, window)
+        return True
+
+    def _ask_diagnostics(self, guardrail: Watched, rows: Rows, window: Window) -> None:
+        """Something is wrong with the answers: look at the inputs of the same window at once."""
+        for one in self.watched.values():
+            if one.model.name != guardrail.model.name or one.pages:
+                continue
+            with self.database.transaction() as session:
+                mine = claim_now(session, one.key, self.clock.now())
+            if mine is None:
+                continue
+            with self._shown_when_broken(mine):
+                self._look(mine, one, rows, window, guardrail.key)
+            with self.database.transaction() as session:
+                now = self.clock.now()
+                release(session, mine, now, now + until_next_look(one.monitor.window))
+
+    def _look(self, mine: Claim, one: Watched, rows: Rows, window: Window, asked_by: str) -> None:
+        if one.monitor.window != window.length:
+            self._judge(mine, one, rows, window, asked_by=asked_by)
+            return
+        with self.database.reading() as session:
+            last = session.get_one(MonitorState, mine.key).last_window_end
+        for missed in waiting(last, window.end, window.length, timedelta(0))[-MOST_A_TURN:]:
+            self._judge(mine, one, rows, missed)
+
+    def _say(self, mine: Claim, finding: Finding) -> None:
+        with self.database.transaction() as session:
+            now = self.clock.now()
+            state = held(session, mine, now)
+            if state is not None:
+                state.state, state.sentence = finding.state, finding.sentence
+
+    @contextmanager
+    def _shown_when_broken(self, mine: Claim) -> Iterator[None]:
+        """An error of ours becomes the monitor's state for people to see: never an alert, and no other waits for it."""
+        try:
+            yield
+        except BusyError:
+            log.warning("monitor.busy", key=mine.key)
+        except BotError as error:
+            log.warning("monitor.broken", key=mine.key, problem=error.message)
+            self._broken(mine, error.message)
+        except Exception as error:
+            log.exception("monitor.broken", key=mine.key)
+            self._broken(mine, f"{type(error).__name__}: {error}")
+
+    def _broken(self, mine: Claim, said: str) -> None:
+        JUDGED.labels(State.BROKEN).inc()
+        self._say(mine, Finding(State.BROKEN, said[:500]))
+
+
+def _stalled(last: datetime, evaluated: datetime, now: datetime, length: timedelta, lateness: timedelta) -> bool:
+    """The stream kept pace with the clock, and the next window has been over for a whole length without its end."""
+    live = evaluated - last <= LIVE * length + lateness
+    return live and newest(now, length, lateness).end >= last + 2 * length
+
+
+__all__ = ["Monitors", "Opener"]

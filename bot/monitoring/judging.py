@@ -1,0 +1,26 @@
+"""One monitor, one window, one finding."""
+
+from collections.abc import Callable, Mapping
+
+from bot.catalog.config import MonitorMetric
+from bot.monitoring import features, shares
+from bot.monitoring.finding import Finding
+from bot.monitoring.shares import LeftOut
+from bot.monitoring.watched import Rows, Watched
+from bot.monitoring.windows import Window
+
+JUDGES: Mapping[MonitorMetric, Callable[[Watched, Rows, Window, LeftOut], Finding]] = {
+    MonitorMetric.CLASS_SHARE: shares.class_share,
+    MonitorMetric.ROW_COUNT: shares.row_count,
+    MonitorMetric.NULL_RATE: features.null_rate,
+    MonitorMetric.RANGE: features.value_range,
+    MonitorMetric.DRIFT: features.drift,
+}
+
+
+def judge(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Finding:
+    """Judge a complete window. `left_out` names the windows that must not be learnt from.
+
+    Raises BotError for what a person has to mend: a column that isn't configured or isn't there.
+    """
+    return JUDGES[one.monitor.metric](one, rows, window, left_out)

@@ -1,0 +1,86 @@
+"""The chart of an alert that a monitor of our own raised, from what the monitor kept."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from bot.catalog.config import MonitorMetric
+from bot.charts import Chart, categories, distributions, series
+from bot.monitoring.service import ASKED, SOURCE
+from bot.monitoring.watched import key_of
+from bot.tables import Alert, MonitorResult
+
+MOST_WINDOWS = 48
+_SHARES = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.NULL_RATE, MonitorMetric.RANGE})
+_LABELS = {
+    MonitorMetric.CLASS_SHARE: "share of the class",
+    MonitorMetric.NULL_RATE: "null rate",
+    MonitorMetric.RANGE: "rows outside the usual range",
+    MonitorMetric.DRIFT: "change, 1 = enough to matter",
+    MonitorMetric.ROW_COUNT: "rows a window",
+}
+
+
+def chart_of(session: Session, alert: Alert) -> Chart | None:
+    """Draw both distributions where the alert is about values, else the monitor's last windows with their band.
+
+    None for alerts of other senders, and when nothing is kept of the monitor.
+    """
+    if alert.source != SOURCE.name or alert.model is None or alert.monitor is None:
+        return None
+    results = session.exec(
+        select(MonitorResult)
+        .where(MonitorResult.key == key_of(alert.model, alert.monitor))
+        .order_by(col(MonitorResult.window_end).desc())
+        .limit(MOST_WINDOWS)
+    ).all()
+    if not results:
+        return None
+    title = alert.summary or alert.name
+    return _values(alert, results, title) or _windows(alert, results, title)
+
+
+def _values(alert: Alert, results: Sequence[MonitorResult], title: str) -> Chart | None:
+    """Draw what the window that fired first looked like beside its reference."""
+    fired = [one for one in results if one.state == "firing" and ("numbers" in one.data or "shares" in one.data)]
+    if not fired:
+        return None
+    data = next((one.data for one in reversed(fired) if one.window_end > alert.starts_at), fired[0].data)
+    label, reference = alert.feature or alert.name, alert.reference_window or "reference"
+    if "shares" in data:
+        both = data["shares"]
+        return categories(both["then"], both["now"], title=title, label=label, reference_label=reference)
+    both = data["numbers"]
+    return distributions(
+        both["then"],
+        both["now"],
+        title=title,
+        label=label,
+        reference_label=reference,
+        reference_rows=data.get("then_rows"),
+        current_rows=data.get("now_rows"),
+    )
+
+
+def _windows(alert: Alert, results: Sequence[MonitorResult], title: str) -> Chart | None:
+    own = [one for one in reversed(results) if ASKED not in one.data] or list(reversed(results))
+    points: list[tuple[datetime, float | None, float | None, float | None]] = [
+        (datetime.fromisoformat(at), value, None, None)
+        for at, value in own[0].data.get("before", [])[-MOST_WINDOWS + len(own) :]
+    ]
+    points += [(one.window_start, one.value, one.lower, one.upper) for one in own]
+    band = next(((low, high) for _, _, low, high in points if low is not None or high is not None), (None, None))
+    points = [(at, value, *(band if low is None and high is None else (low, high))) for at, value, low, high in points]
+    times, values, lower, upper = zip(*points, strict=True)
+    metric = MonitorMetric(alert.metric) if alert.metric in set(MonitorMetric) else None
+    return series(
+        times,
+        list(values),
+        title=title,
+        label=_LABELS[metric] if metric else alert.metric or "value",
+        lower=lower,
+        upper=upper,
+        fired_at=alert.starts_at,
+        percent=metric in _SHARES,
+    )

@@ -1,0 +1,142 @@
+"""What becomes of a finding: kept once per window, and told to intake like any other sender's report."""
+
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from bot.alerts.identity import fingerprint
+from bot.alerts.service import receive
+from bot.alerts.signals import Item, Signal
+from bot.catalog.config import Source
+from bot.catalog.values import SecretRef
+from bot.incidents.house import House
+from bot.monitoring.finding import Finding, State
+from bot.monitoring.watched import Watched
+from bot.monitoring.windows import Window
+from bot.tables import Alert, AlertState, MonitorResult, MonitorState
+
+SOURCE = Source(name="muster", kind="generic", token=SecretRef(env="MUSTER_WEBHOOK_TOKEN"))
+CLEAN_WINDOWS = 2
+ASKED = "asked_by"
+
+
+def keep(
+    session: Session,
+    house: House,
+    state: MonitorState,
+    one: Watched,
+    window: Window,
+    finding: Finding,
+    now: datetime,
+    *,
+    asked_by: str | None = None,
+) -> bool:
+    """Store the finding, move the monitor on, and report what fires or is over; False when the window is known.
+
+    `asked_by` is the guardrail that wanted this look; it doesn't count as a window of the monitor's own.
+    """
+    known = session.exec(
+        select(MonitorResult).where(MonitorResult.key == one.key, MonitorResult.window_end == window.end)
+    ).first()
+    if known is not None and (asked_by or ASKED not in known.data):
+        return False
+    data = {**finding.data, **({ASKED: asked_by} if asked_by else {}), "sentence": finding.sentence}
+    row = known or MonitorResult(
+        key=one.key, window_start=window.start, window_end=window.end, rows=0, state="", evaluated_at=now
+    )
+    row.window_start, row.rows, row.state, row.data, row.evaluated_at = (
+        window.start,
+        finding.rows,
+        finding.state,
+        data,
+        now,
+    )
+    row.value, row.lower, row.upper = finding.value, finding.lower, finding.upper
+    session.add(row)
+    if not asked_by:
+        state.last_window_end = window.end
+    state.state, state.sentence, state.evaluated_at = finding.state, finding.sentence, now
+    session.flush()
+    _tell(session, house, one, window, finding, now)
+    return True
+
+
+def identity(one: Watched) -> dict[str, str]:
+    found = {"model": one.model.name, "monitor": one.monitor.name}
+    return {**found, "feature": one.monitor.feature} if one.monitor.feature else found
+
+
+def firing_alert(session: Session, one: Watched) -> Alert | None:
+    mark = fingerprint(SOURCE.name, identity(one))
+    return session.exec(select(Alert).where(Alert.fingerprint == mark, Alert.state == AlertState.FIRING)).first()
+
+
+def _tell(session: Session, house: House, one: Watched, window: Window, finding: Finding, now: datetime) -> None:
+    if finding.state is State.FIRING:
+        _send(session, house, _firing(one, window, finding), now)
+    elif finding.state is State.OK and firing_alert(session, one) is not None:
+        clean = _clean_since(session, one)
+        if clean is not None:
+            _send(session, house, _resolved(one, finding, clean), now)
+
+
+def _clean_since(session: Session, one: Watched) -> datetime | None:
+    """Begin of the clean windows, once there are enough of them in a row; windows that say nothing don't count."""
+    results = session.exec(
+        select(MonitorResult)
+        .where(MonitorResult.key == one.key, col(MonitorResult.state).in_([State.OK, State.FIRING]))
+        .order_by(col(MonitorResult.window_end).desc())
+        .limit(4 * CLEAN_WINDOWS)
+    ).all()
+    last = [result for result in results if ASKED not in result.data][:CLEAN_WINDOWS]
+    clean = len(last) == CLEAN_WINDOWS and all(result.state == State.OK for result in last)
+    return last[-1].window_start if clean else None
+
+
+def _send(session: Session, house: House, signal: Signal, now: datetime) -> None:
+    item = Item(index=0, signal=signal, raw=signal.model_dump(mode="json", exclude_defaults=True))
+    receive(session, house, SOURCE, [item], 0, now)
+
+
+def _firing(one: Watched, window: Window, finding: Finding) -> Signal:
+    evidence = {"cause": finding.sentence} if not one.pages else {}
+    if finding.affected:
+        evidence["affected_share"] = finding.affected
+    return Signal(
+        state="firing",
+        name=one.monitor.name,
+        summary=finding.sentence,
+        starts_at=finding.onset or window.start,
+        identity=identity(one),
+        kind=one.kind,
+        role=one.role,
+        severity=one.severity,
+        model=one.model.name,
+        monitor=one.monitor.name,
+        feature=finding.feature,
+        segment=finding.segment,
+        metric=one.monitor.metric,
+        observed=finding.value,
+        threshold=finding.threshold,
+        sample_size=finding.rows,
+        current_window=str(window),
+        reference_window=finding.reference,
+        labels={"monitor_key": one.key, "window_end": window.end.isoformat()},
+        evidence=evidence,
+    )
+
+
+def _resolved(one: Watched, finding: Finding, since: datetime) -> Signal:
+    return Signal(
+        state="resolved",
+        name=one.monitor.name,
+        summary=finding.sentence,
+        ends_at=since,
+        identity=identity(one),
+        kind=one.kind,
+        role=one.role,
+        model=one.model.name,
+        monitor=one.monitor.name,
+        feature=finding.feature,
+        observed=finding.value,
+    )

@@ -1,0 +1,92 @@
+"""What is watched: one monitor of one model, with the defaults its metric brings."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.catalog.config import AlertKind, AlertRole, Catalog, Model, ModelData, Monitor, MonitorMetric, Severity
+from bot.core.errors import BotError
+from bot.statistics.columns import Column
+
+_KINDS = {
+    MonitorMetric.CLASS_SHARE: AlertKind.PREDICTION,
+    MonitorMetric.NULL_RATE: AlertKind.DATA_QUALITY,
+    MonitorMetric.RANGE: AlertKind.DATA_QUALITY,
+    MonitorMetric.DRIFT: AlertKind.DRIFT,
+    MonitorMetric.ROW_COUNT: AlertKind.DATA_QUALITY,
+}
+_GUARDRAILS = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.ROW_COUNT})
+Value = str | int | bool | None
+
+
+class Frame(Protocol):
+    """Columns of one window, arrays of the same length."""
+
+    @property
+    def columns(self) -> Mapping[str, Column]: ...
+    @property
+    def rows(self) -> int: ...
+
+
+class Rows(Protocol):
+    """A model's rows as the data room gives them."""
+
+    def window(
+        self, part: str, start: datetime | None, end: datetime | None, columns: Sequence[str] | None
+    ) -> Frame: ...
+    def class_counts(
+        self,
+        column: str,
+        value: Value,
+        start: datetime,
+        end: datetime,
+        step: timedelta,
+    ) -> Sequence[tuple[datetime, int, int]]: ...
+    def columns(self, part: str) -> Iterable[str]: ...
+    def latest(self, part: str) -> datetime | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    model: Model
+    monitor: Monitor
+
+    @property
+    def key(self) -> str:
+        return key_of(self.model.name, self.monitor.name)
+
+    @property
+    def data(self) -> ModelData:
+        if self.model.data is None:
+            raise BotError(f"Model {self.model.name} has no `data:` in muster.yaml; say where its predictions lie.")
+        return self.model.data
+
+    @property
+    def kind(self) -> AlertKind:
+        return self.monitor.kind or _KINDS[self.monitor.metric]
+
+    @property
+    def role(self) -> AlertRole:
+        given = AlertRole.GUARDRAIL if self.monitor.metric in _GUARDRAILS else AlertRole.DIAGNOSTIC
+        return self.monitor.role or given
+
+    @property
+    def severity(self) -> Severity | None:
+        """As configured; a shifted class share is SEV2, and for the rest the impact rule decides."""
+        shifted = self.monitor.metric is MonitorMetric.CLASS_SHARE and self.role is not AlertRole.DIAGNOSTIC
+        return self.monitor.severity or (Severity.SEV2 if shifted else None)
+
+    @property
+    def pages(self) -> bool:
+        return self.role is not AlertRole.DIAGNOSTIC
+
+
+def key_of(model: str, monitor: str) -> str:
+    return f"{model}/{monitor}"
+
+
+def watched(catalog: Catalog) -> dict[str, Watched]:
+    """Every configured monitor by its key; those that page come first."""
+    found = [Watched(model, monitor) for model in catalog.models for monitor in model.monitors]
+    return {one.key: one for one in sorted(found, key=lambda one: not one.pages)}

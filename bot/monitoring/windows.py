@@ -1,0 +1,51 @@
+"""Which windows are complete, and which of them are still to be judged. Pure."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from bot.core.errors import BotError
+
+ORIGIN = datetime(1970, 1, 5, tzinfo=UTC)
+"""A Monday: windows of a week begin on one, windows of a day at midnight, of an hour on the hour, all UTC."""
+MOST_BEHIND = 168
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Window:
+    """Rows of event time from `start` up to, not including, `end`."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def length(self) -> timedelta:
+        return self.end - self.start
+
+    def overlaps(self, other: "Window") -> bool:
+        return self.start < other.end and other.start < self.end
+
+    def __str__(self) -> str:
+        """`2026-11-02 02:00 to 03:00 UTC`."""
+        until = f"{self.end:%H:%M}" if self.end.date() == self.start.date() else f"{self.end:%Y-%m-%d %H:%M}"
+        return f"{self.start:%Y-%m-%d %H:%M} to {until} UTC"
+
+
+def newest(latest: datetime, length: timedelta, lateness: timedelta) -> Window:
+    """The newest window that no row can still fall into: the data's own time has passed its end by `lateness`."""
+    if length < timedelta(seconds=1):
+        raise BotError("A monitor's `window` must be a second or longer, such as 1h.")
+    end = ORIGIN + ((latest - lateness - ORIGIN) // length) * length
+    return Window(end - length, end)
+
+
+def waiting(last_end: datetime | None, latest: datetime, length: timedelta, lateness: timedelta) -> list[Window]:
+    """The complete windows after `last_end`, oldest first; with nothing judged before, only the newest one.
+
+    After a long time away the oldest are given up: at most the newest `MOST_BEHIND` are judged.
+    """
+    last = newest(latest, length, lateness)
+    missed = 1 if last_end is None else (last.end - last_end) // length
+    return [
+        Window(last.start - length * back, last.end - length * back)
+        for back in reversed(range(min(max(missed, 0), MOST_BEHIND)))
+    ]

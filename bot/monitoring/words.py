@@ -1,0 +1,77 @@
+"""Findings in the words of a responder: what is wrong, by how much, since when, against what. Pure."""
+
+from datetime import datetime
+
+from bot.monitoring.watched import Watched
+from bot.monitoring.windows import Window
+from bot.statistics.columns import category_text
+from bot.statistics.fault import FaultHypothesis, FaultKind
+from bot.statistics.wording import number, percent
+
+
+def usual_shares(lower: float, upper: float) -> str:
+    """`18 to 24 %`."""
+    low, high = percent(lower), percent(upper)
+    plain = low.endswith(" %") and not low.startswith("under")
+    return f"{low.removesuffix(' %') if plain else low} to {high}" if low != high else high
+
+
+def usual_numbers(lower: float, upper: float) -> str:
+    low, high = number(lower), number(upper)
+    return f"{low} to {high}" if low != high else high
+
+
+def class_share(one: Watched, share: float, lower: float, upper: float) -> str:
+    """`eta calls 31 % of flights late (usually 18 to 24 %)`, by the model's own `outcome` words when it has some."""
+    usual = f"usually {usual_shares(lower, upper)}"
+    said = one.model.outcome
+    if said and "{share}" in said and not one.monitor.feature:
+        return f"{one.model.name} {said.replace('{share}', percent(share))} ({usual})"
+    value = category_text(one.monitor.value)
+    if one.monitor.feature:
+        return f"{one.monitor.feature} of {one.model.name} is {value} in {percent(share)} of rows ({usual})"
+    return f"{one.model.name} answers {value} in {percent(share)} of predictions ({usual})"
+
+
+def row_count(one: Watched, rows: int, window: Window, lower: float, upper: float) -> str:
+    some = f"{rows:,} rows" if rows else "no rows at all"
+    return f"{one.model.name} got {some} from {window} (usually {usual_numbers(lower, upper)})"
+
+
+def fault(
+    feature: str,
+    hypothesis: FaultHypothesis,
+    *,
+    segment: str | None,
+    since: str,
+    medians: tuple[float, float] | None,
+) -> str:
+    """`dep_delay looks 60 times too large at origin=EWR since 02:40 UTC (median 14 → 840)`."""
+    place = f" at {segment}" if segment else ""
+    change = f" (median {number(medians[0])} → {number(medians[1])})" if medians else ""
+    if hypothesis.kind is FaultKind.SCALED and hypothesis.factor:
+        large = hypothesis.factor >= 1
+        times = hypothesis.factor if large else 1 / hypothesis.factor
+        return f"{feature} looks {_times(times)} times too {'large' if large else 'small'}{place}{since}{change}"
+    return f"{feature}{place}{since}: {hypothesis.sentence}{change}"
+
+
+def since(onset: datetime | None, window: Window) -> str:
+    """` since 02:40 UTC`, with the day when it isn't the window's own; ` or earlier` when it was there all along."""
+    moment = onset or window.start
+    day = "" if moment.date() == window.end.date() else f"{moment.day} {moment:%b} "
+    return f" since {day}{moment:%H:%M} UTC{'' if onset else ' or earlier'}"
+
+
+def nulls(feature: str, now: float, usual: float, *, segment: str | None, since: str) -> str:
+    place = f" at {segment}" if segment else ""
+    return f"{feature} is missing in {percent(now)} of rows{place}{since} (usually {percent(usual)})"
+
+
+def drifted(model: str, strongest: str, moved: int, tested: int) -> str:
+    """One feature by itself; of several, how many and the strongest."""
+    return strongest if moved == 1 else f"{strongest}; {moved} of {tested} features of {model} moved"
+
+
+def _times(factor: float) -> str:
+    return f"{factor:,.0f}" if factor >= 10 else f"{factor:.3g}"  # noqa: PLR2004

@@ -1,0 +1,245 @@
+"""One window judged: what fires, what does not, and in which words."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from bot.catalog.config import AlertKind, AlertRole, Monitor, Severity
+from bot.core.errors import BotError
+from bot.monitoring.finding import State
+from bot.monitoring.judging import judge
+from bot.monitoring.shares import alarm_rate
+from bot.monitoring.volumes import count_band
+from bot.monitoring.watched import Watched
+from bot.monitoring.windows import Window
+from bot.statistics.shortfall import Shortfall
+from tests.unit.monitoring.flights import HOUR, START, Table, hours, model, since
+
+SHARE = {"name": "late", "metric": "class_share", "value": "late"}
+RANGE = {"name": "delay-range", "metric": "range", "feature": "dep_delay"}
+NULLS = {"name": "nulls", "metric": "null_rate", "feature": "distance"}
+DRIFT = {"name": "drift", "metric": "drift"}
+COUNT = {"name": "rows", "metric": "row_count"}
+BROKE = START + timedelta(hours=38, minutes=40)
+
+
+def nothing(_window):
+    return False
+
+
+def window(hour):
+    return Window(START + hour * HOUR, START + (hour + 1) * HOUR)
+
+
+def found(monitor, columns, hour=38, reference=None, left_out=nothing, **data):
+    table = Table(columns, hours(150, seed=9) if reference is None else reference)
+    made = model(monitor, **data)
+    return judge(Watched(made, made.monitors[0]), table, window(hour), left_out)
+
+
+@pytest.fixture
+def broken():
+    """From 02:40 on the delays of one airport come in seconds, and the model calls those flights late."""
+    columns = hours(40)
+    hit = since(columns, BROKE) & (columns["origin"] == "EWR")
+    columns["dep_delay"][hit] *= 60
+    columns["answer"][hit] = "late"
+    return columns
+
+
+def test_ordinary_windows_are_ok():
+    columns = hours(45)
+    for monitor in (SHARE, RANGE, NULLS, DRIFT, COUNT):
+        for hour in range(35, 45):
+            assert found(monitor, columns, hour).state is State.OK
+
+
+def test_a_shifted_class_share_fires_with_its_band_and_onset(broken):
+    finding = found(SHARE, broken)
+    assert finding.state is State.FIRING
+    assert finding.sentence.startswith("eta calls 32 % of flights late (usually ")
+    assert finding.lower < 0.2 < finding.upper < finding.value
+    assert abs(finding.onset - BROKE) < timedelta(minutes=5)
+    assert finding.threshold == finding.upper
+    assert finding.reference == "30 windows before"
+
+
+def test_without_words_of_its_own_the_model_answers(broken):
+    finding = judge(
+        Watched(plain := model(SHARE).model_copy(update={"outcome": None}), plain.monitors[0]),
+        Table(broken),
+        window(38),
+        nothing,
+    )
+    assert finding.sentence.startswith("eta answers late in 32 % of predictions (usually ")
+
+
+def test_a_share_learns_before_it_judges():
+    columns = hours(12)
+    finding = found(SHARE, columns, hour=6)
+    assert finding.state is State.LEARNING
+    assert finding.sentence == "Learning: 6 of 10 baseline windows seen, 4 to go."
+    assert finding.value == pytest.approx(0.2, abs=0.06)
+    assert found(SHARE, columns, hour=11).state is State.OK
+
+
+def test_windows_left_out_are_not_learnt_from(broken):
+    """Half a day of trouble in the baseline would hide the trouble of now."""
+    rng = np.random.default_rng(3)
+    trouble = (broken["at"] >= np.datetime64("2026-11-02T20:00")) & (broken["at"] < np.datetime64("2026-11-03T08:00"))
+    broken["answer"] = np.where(trouble & (rng.uniform(size=trouble.size) < 0.7), "late", broken["answer"])
+    spoilt = Window(START + 20 * HOUR, START + 32 * HOUR)
+    assert found(SHARE, broken).state is State.OK
+    finding = found(SHARE, broken, left_out=spoilt.overlaps)
+    assert finding.state is State.FIRING
+    assert finding.reference == "26 windows before"
+
+
+def test_empty_and_small_windows_are_said_not_judged():
+    columns = hours(40)
+    assert found(SHARE, columns, hour=60).state is State.NO_DATA
+    assert found(RANGE, columns, hour=60).state is State.NO_DATA
+    few = found({**SHARE, "min_rows": 5000}, columns)
+    assert few.state is State.TOO_FEW
+    assert "5,000 needed" in few.sentence
+    assert found({**DRIFT, "min_rows": 5000}, columns).state is State.TOO_FEW
+
+
+def test_a_unit_change_of_one_segment_is_named_with_place_and_time(broken):
+    finding = found(RANGE, broken)
+    assert finding.state is State.FIRING
+    assert finding.sentence.startswith("dep_delay looks 60 times too large at origin=EWR since ")
+    assert "(median 1" in finding.sentence
+    assert abs(finding.onset - BROKE) <= timedelta(minutes=2)
+    assert finding.segment == "origin=EWR"
+    assert finding.affected == "14 %"
+    assert finding.data["remedy"] == "divided by 60"
+    assert len(finding.data["numbers"]["now"]) == 200
+
+
+def test_an_onset_in_the_window_before_is_found(broken):
+    assert abs(found(RANGE, broken, hour=39).onset - BROKE) <= timedelta(minutes=2)
+
+
+def test_what_was_there_all_along_is_said_so():
+    columns = hours(40)
+    columns["dep_delay"] *= 60
+    finding = found(RANGE, columns)
+    assert "since 14:00 UTC or earlier" in finding.sentence
+    assert finding.onset is None
+
+
+def test_values_sixty_times_too_small_fire_though_in_range():
+    columns = hours(40)
+    columns["dep_delay"] /= 60
+    finding = found(RANGE, columns)
+    assert finding.state is State.FIRING
+    assert finding.sentence.startswith("dep_delay looks 60 times too small (median ")
+
+
+def test_a_null_burst_fires_with_its_rate():
+    columns = hours(40)
+    columns["distance"][since(columns, BROKE)] = np.nan
+    finding = found(NULLS, columns)
+    assert finding.state is State.FIRING
+    assert finding.sentence.startswith("distance is missing in 3")
+    assert finding.sentence.endswith("UTC (usually 0 %)")
+    assert abs(finding.onset - BROKE) <= timedelta(minutes=2)
+
+
+def test_drift_names_the_strongest_feature_and_how_many_moved(broken):
+    hit = since(broken, START + 38 * HOUR)
+    broken["distance"][hit] += 400
+    finding = found(DRIFT, broken)
+    assert finding.state is State.FIRING
+    assert finding.feature == "dep_delay"
+    assert finding.sentence.endswith("; 2 of 3 features of eta moved")
+    assert len(finding.data["moved"]) == 2
+
+
+def test_drift_of_categories_and_without_a_named_fault():
+    columns = hours(40)
+    rng = np.random.default_rng(2)
+    columns["distance"] = rng.normal(1000, 500, columns["distance"].size)
+    finding = found({**DRIFT, "feature": "distance"}, columns)
+    assert finding.state is State.FIRING
+    assert finding.sentence.startswith("distance")
+    columns["carrier"] = rng.choice(np.array(["UA", "DL", "AA"], dtype=object), columns["carrier"].size)
+    finding = found({**DRIFT, "feature": "carrier"}, columns)
+    assert finding.state is State.FIRING
+    assert set(finding.data["shares"]["now"]) == {"UA", "DL", "AA"}
+
+
+def test_without_a_reference_the_windows_before_are_it(broken):
+    spoilt = Window(START + 10 * HOUR, START + 37 * HOUR)
+    made = model({**RANGE, "baseline": 30}, reference=None)
+    one = Watched(made, made.monitors[0])
+    for left_out in (nothing, spoilt.overlaps):
+        finding = judge(one, Table(broken), window(38), left_out)
+        assert finding.reference == "up to 30 windows before"
+        assert finding.sentence.startswith("dep_delay looks 60 times too large at origin=EWR")
+
+
+def test_missing_rows_fire():
+    columns = hours(40)
+    kept = ~((columns["at"] >= np.datetime64("2026-11-03T14:10")) & (columns["at"] < np.datetime64("2026-11-03T15:00")))
+    finding = found(COUNT, {name: values[kept] for name, values in columns.items()})
+    assert finding.state is State.FIRING
+    assert "from 2026-11-03 14:00 to 15:00 UTC (usually 5" in finding.sentence
+    gone = found(COUNT, columns, hour=45)
+    assert gone.sentence.startswith("eta got no rows at all")
+
+
+@pytest.mark.parametrize(
+    ("monitor", "data", "says"),
+    [
+        (SHARE, {"prediction": None}, "prediction:"),
+        (DRIFT, {"features": {}, "prediction": "answer"}, ""),
+    ],
+)
+def test_what_is_not_configured_is_said_or_guessed(monitor, data, says):
+    columns = hours(40)
+    if says:
+        with pytest.raises(BotError, match=says):
+            found(monitor, columns, **data)
+    else:
+        ranked = {name for name, _ in found(monitor, columns, **data).data["ranking"]}
+        assert ranked == {"dep_delay", "distance", "carrier", "origin"}
+
+
+def test_text_where_numbers_were_has_to_be_mended_not_answered():
+    columns = hours(40)
+    columns["distance"] = np.array(["far"] * columns["distance"].size, dtype=object)
+    with pytest.raises(BotError, match="numeric"):
+        found({**DRIFT, "feature": "distance"}, columns)
+
+
+def test_defaults_of_each_metric():
+    one = {
+        monitor["metric"]: Watched(made := model(monitor), made.monitors[0]) for monitor in (SHARE, RANGE, DRIFT, COUNT)
+    }
+    assert (one["class_share"].role, one["class_share"].kind) == (AlertRole.GUARDRAIL, AlertKind.PREDICTION)
+    assert one["class_share"].severity is Severity.SEV2
+    assert (one["range"].role, one["range"].kind) == (AlertRole.DIAGNOSTIC, AlertKind.DATA_QUALITY)
+    assert one["range"].severity is None
+    assert one["drift"].kind is AlertKind.DRIFT
+    assert one["row_count"].pages
+
+
+@pytest.mark.parametrize(("length", "rate"), [("1h", 0.5 / 168), ("1d", 0.01), ("5m", 0.5 / 2016)])
+def test_the_alarm_rate_follows_from_the_false_pages_a_week(length, rate):
+    made = model({**SHARE, "window": length})
+    assert alarm_rate(Watched(made, made.monitors[0])) == pytest.approx(rate)
+
+
+def test_a_band_of_counts_keeps_its_promise():
+    rng = np.random.default_rng(4)
+    out = 0
+    for _ in range(2000):
+        counts = rng.poisson(rng.gamma(50, 12, 31))
+        low, high = count_band(counts[:30].tolist(), false_alarm_rate=0.01)
+        out += not low <= counts[30] <= high
+    assert 5 <= out <= 45
+    assert isinstance(count_band([3] * 9, false_alarm_rate=0.01), Shortfall)
+    assert Monitor.model_validate(COUNT).min_rows == 200
