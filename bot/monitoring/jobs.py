@@ -45,6 +45,7 @@ class Monitors:
         self.clock = clock
         self.open_model = open_model
         self.watched = watched(house.catalog)
+        self.paging = [key for key, one in self.watched.items() if one.pages]
         self._introduced = False
 
     def run(self, stop: threading.Event) -> None:
@@ -68,7 +69,7 @@ class Monitors:
                 if not any_due(session, self.watched, now):
                     break
             with self.database.transaction() as session:
-                mine = claim(session, self.watched, now)
+                mine = claim(session, self.paging, now) or claim(session, self.watched, now)
             if mine is not None:
                 judged += self._turn(mine)
         return judged
