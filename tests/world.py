@@ -3,7 +3,6 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlencode
 
 from pydantic import SecretStr
 from starlette.testclient import TestClient
@@ -14,7 +13,9 @@ from bot.core.settings import Settings
 from bot.entrypoints.web import create_app
 from bot.entrypoints.wiring import build
 from bot.slack.signature import sign
-from tests.fake_slack import TEAM, FakeSlack
+from bot.workspace.actors import Actors
+from bot.workspace.dispatch import Dispatcher, HttpApp
+from tests.fake_slack import BOT, TEAM, FakeSlack
 
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 WEBHOOK, API, SECRET = "webhook-token", "api-token", "signing-secret"
@@ -49,6 +50,10 @@ class World:
         self.muster.meet_slack()
         self.sender = self.muster.sender()
         self.http = TestClient(create_app(self.muster), raise_server_exceptions=False)
+        self.door = Door(self.clock, HttpApp("/slack/events", SECRET), http=self.http)
+        self.actors = Actors(self.slack.workspace, self.door, bot=BOT)
+        self.slack.trigger = self.actors.trigger
+        self.lobby = self.slack.workspace.add_channel("lobby", "U1", members=["U2", "U3", "U9"])
         self._clicks = 0
 
     def __enter__(self):
@@ -95,58 +100,36 @@ class World:
         }
         return self.http.post("/slack/events", content=content, headers=headers)
 
-    def command(self, text, user="U1", channel="C9999"):
-        self._clicks += 1
-        fields = {
-            "command": "/incident",
-            "text": text,
-            "user_id": user,
-            "team_id": TEAM,
-            "channel_id": channel,
-            "trigger_id": f"trigger{self._clicks}",
-        }
-        answer = self.signed(urlencode(fields).encode())
-        assert answer.status_code == 200, answer.text
-        self.deliver()
-        return answer.json()["text"] if answer.text.startswith("{") else answer.text
+    def command(self, text, user="U1", channel=None):
+        """Type `/incident <text>`; returns what was answered to this person alone."""
+        answer = self.actors.command(user, channel or self.lobby.id, f"/incident {text}")
+        self.settle()
+        return answer.get("text", "")
 
     def click(self, label, user="U1", channel=None, team=TEAM, copies=1):
-        """Press the newest button of this label."""
-        where, message, button = self._button(label, channel)
-        self._clicks += 1
-        payload = {
-            "type": "block_actions",
-            "user": {"id": user, "team_id": team},
-            "team": {"id": team},
-            "channel": {"id": where},
-            "message": {"ts": message["ts"]},
-            "container": {"channel_id": where, "message_ts": message["ts"]},
-            "trigger_id": f"trigger{self._clicks}",
-            "actions": [{**button, "block_id": "b", "action_ts": str(self._clicks)}],
-        }
-        content = urlencode({"payload": json.dumps(payload)}).encode()
-        for _ in range(copies):
-            answer = self.signed(content)
-            assert answer.status_code == 200, answer.text
-        self.deliver()
+        """Press the newest button of this label, or choose it in a menu."""
+        where, message, action_id, choice = self._shown(label, channel)
+        self.door.team, self.door.copies = team, copies
+        answer = self.actors.press(user, where, message["ts"], action_id, choice)
+        self.door.team, self.door.copies = TEAM, 1
+        self.settle()
+        return answer.get("text", "")
 
     def submit(self, user="U1", **values):
-        view = self.slack.views[-1]
-        self._clicks += 1
-        state = {
-            block: {block: {"type": "static_select", "selected_option": {"value": value}}}
-            for block, value in values.items()
-        }
-        payload = {
-            "type": "view_submission",
-            "user": {"id": user, "team_id": TEAM},
-            "team": {"id": TEAM},
-            "view": {**view, "id": f"V{self._clicks}", "state": {"values": state}},
-        }
-        answer = self.signed(urlencode({"payload": json.dumps(payload)}).encode())
-        assert answer.status_code == 200, answer.text
+        """Send off the modal on top; returns the problems by field."""
+        modal = self.slack.workspace.modals[user][-1]
+        problems = self.actors.submit(user, modal.id, values)
+        self.settle()
+        return problems
+
+    def say(self, text, channel, user="U1", thread_ts=None):
+        message = self.actors.post(user, channel, text, thread_ts)
+        self.settle()
+        return message["ts"]
+
+    def settle(self):
+        self.door.settle()
         self.deliver()
-        return answer.json() if answer.content else None
 
     def event(self, copies=1, **event):
         self._clicks += 1
@@ -157,13 +140,33 @@ class World:
             assert self.signed(content, "application/json").status_code == 200
         self.deliver()
 
-    def _button(self, label, channel):
-        for place in self.slack.channels.values():
-            if channel not in (None, place.id):
-                continue
-            for message in reversed(place.messages):
-                for block in message.get("blocks", []):
-                    for button in block.get("elements", []) if block["type"] == "actions" else []:
-                        if button.get("text", {}).get("text") == label:
-                            return place.id, message, {"action_id": button["action_id"], "value": button["value"]}
-        raise AssertionError(f"no button {label!r} is shown")
+    def _shown(self, label, channel):
+        """Find what is pressed: channel, message, action and choice; the newest message wins."""
+        places = [place for place in self.slack.channels.values() if channel in (None, place.id)]
+        shown = [(message["ts"], place.id, message) for place in places for message in place.messages]
+        for _, place, message in sorted(shown, key=lambda one: one[0], reverse=True):
+            for block in message.get("blocks", []):
+                for element in [*block.get("elements", []), block.get("accessory") or {}]:
+                    if element.get("type") == "button" and element["text"]["text"] == label:
+                        return place, message, element["action_id"], None
+                    for option in element.get("options", []):
+                        if option["text"]["text"] == label:
+                            return place, message, element["action_id"], {"selected_option": option}
+        raise AssertionError(f"nothing {label!r} is shown")
+
+
+class Door(Dispatcher):
+    """Sends what people do through the signed door of the app, on demand also twice or from another workspace."""
+
+    copies, team = 1, TEAM
+
+    def interact(self, payload):
+        other = {"id": self.team, "domain": "elsewhere"}
+        user = {**payload["user"], "team_id": self.team}
+        payload = {**payload, **({"team": other, "user": user} if self.team != TEAM else {})}
+        return super().interact(payload)
+
+    def _post(self, app, body, content_type, **headers):
+        for _ in range(self.copies):
+            answer = super()._post(app, body, content_type, **headers)
+        return answer

@@ -42,12 +42,12 @@ class HttpApp:
 class Dispatcher:
     """Sends requests to whoever serves the app: a socket when one is connected, else the address."""
 
-    def __init__(self, clock: Clock, app: HttpApp | None = None) -> None:
+    def __init__(self, clock: Clock, app: HttpApp | None = None, *, http: httpx.Client | None = None) -> None:
         self.clock = clock
         self.app = app
         self.links: list[Link] = []
         self._events: queue.Queue[Json | None] = queue.Queue()
-        self._http = httpx.Client(timeout=ACK_SECONDS)
+        self._http = http or httpx.Client(timeout=ACK_SECONDS)
         self._turn = 0
         self._thread: threading.Thread | None = None
 

@@ -48,7 +48,7 @@ def test_a_channel_created_behind_a_lost_answer_is_found_again(world):
 
 
 def test_a_strangers_channel_of_the_same_name_is_left_alone(world):
-    world.slack._conversations_create("inc-1-m-prediction")
+    world.slack.workspace.add_channel("inc-1-m-prediction", "U1")
     stranger = world.slack.channel("inc-1-")
     stranger.creator = "U3"
     world.fire(model="m", severity="page")
