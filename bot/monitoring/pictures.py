@@ -14,7 +14,7 @@ from bot.tables import Alert, MonitorResult
 MOST_WINDOWS = 48
 _SHARES = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.NULL_RATE, MonitorMetric.RANGE})
 _LABELS = {
-    MonitorMetric.CLASS_SHARE: "share of the class",
+    MonitorMetric.CLASS_SHARE: "share",
     MonitorMetric.NULL_RATE: "null rate",
     MonitorMetric.RANGE: "rows outside the usual range",
     MonitorMetric.DRIFT: "change, 1 = enough to matter",
@@ -69,18 +69,26 @@ def _windows(alert: Alert, results: Sequence[MonitorResult], title: str) -> Char
         (datetime.fromisoformat(at), value, None, None)
         for at, value in own[0].data.get("before", [])[-MOST_WINDOWS + len(own) :]
     ]
-    points += [(one.window_start, one.value, one.lower, one.upper) for one in own]
+    points += [(one.window_end, one.value, one.lower, one.upper) for one in own]
     band = next(((low, high) for _, _, low, high in points if low is not None or high is not None), (None, None))
     points = [(at, value, *(band if low is None and high is None else (low, high))) for at, value, low, high in points]
     times, values, lower, upper = zip(*points, strict=True)
+    fired = _fired_at(alert, own)
     metric = MonitorMetric(alert.metric) if alert.metric in set(MonitorMetric) else None
     return series(
         times,
         list(values),
         title=title,
-        label=_LABELS[metric] if metric else alert.metric or "value",
+        label=own[-1].data.get("label") or (_LABELS[metric] if metric else alert.metric or "value"),
         lower=lower,
         upper=upper,
-        fired_at=alert.starts_at,
+        fired_at=fired,
+        marks=[(alert.starts_at, f"began {alert.starts_at:%H:%M}")] if alert.starts_at < fired else [],
         percent=metric in _SHARES,
     )
+
+
+def _fired_at(alert: Alert, results: Sequence[MonitorResult]) -> datetime:
+    """A window can fire at its end at the earliest: points stand there, and so does the line."""
+    firing = (one.window_end for one in results if one.state == "firing" and one.window_end > alert.starts_at)
+    return next(firing, alert.starts_at)

@@ -57,7 +57,10 @@ def class_share(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> 
         onset=_onset(one, rows, window, column) if found.outside and share > upper else None,
         feature=one.monitor.feature,
         reference=f"{found.band.windows} windows before",
-        data={"before": [[at.isoformat(), count / size] for at, count, size in before if size]},
+        data={
+            "label": f"share answered {category_text(one.monitor.value)}",
+            "before": [[(at + window.length).isoformat(), count / size] for at, count, size in before],
+        },
     )
 
 
@@ -78,7 +81,7 @@ def row_count(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Fi
         lower=lower,
         upper=upper,
         reference=f"{len(counts)} windows before",
-        data={"before": [[at.isoformat(), float(size)] for at, _, size in before]},
+        data={"before": [[(at + window.length).isoformat(), float(size)] for at, _, size in before]},
     )
 
 

@@ -45,7 +45,7 @@ def read_sides(one: Watched, rows: Rows, window: Window, left_out: LeftOut, feat
         return Finding(State.TOO_FEW, f"Only {now.rows:,} rows; {one.monitor.min_rows:,} needed.", rows=now.rows)
     if data.reference:
         wanted = [name for name in columns if name != data.time]
-        return Sides(one, rows, window, rows.window("reference", None, None, wanted), now, "the reference")
+        return Sides(one, rows, window, rows.window("reference", None, None, wanted), now, "reference")
     count = one.monitor.baseline
     before = rows.window("predictions", window.start - count * window.length, window.start, columns)
     kept = _ordinary(before.columns[data.time], window, count, left_out)

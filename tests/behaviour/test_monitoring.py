@@ -273,12 +273,12 @@ def test_the_chart_of_an_alert_shows_what_it_says(make_world):
         foreign = chart_of(session, Alert(source="grafana", model="eta", monitor="late", summary="x", fingerprint="f"))
     assert foreign is None
     assert drawn.png.startswith(b"\x89PNG")
-    assert "share of the class" in drawn.alt
+    assert "share answered late" in drawn.alt
     assert "31 points" in drawn.alt
     assert "1 outside" in drawn.alt
-    assert f"fired {share.starts_at:%H:%M}" in drawn.alt
+    assert f"15:00 fired 15:00; 2026-11-03 {share.starts_at:%H:%M} began {share.starts_at:%H:%M}" in drawn.alt
     assert "Histograms of dep_delay" in values.alt
-    assert "the reference: median 17" in values.alt
+    assert "reference: median 17" in values.alt
 
 
 @pytest.fixture
