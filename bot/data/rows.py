@@ -1,0 +1,293 @@
+"""A model's rows, read through DuckDB: windows of event time, pushed down to the files, bounded and read-only."""
+
+import threading
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.catalog.config import Limits, Model, ModelData
+from bot.data.files import DataError, Files, find_files
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Part = Literal["predictions", "reference", "holdout", "labels"]
+Value = str | int | bool
+LABEL = "label"
+SEED = 20261123
+_NAIVE = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATE")
+_NUMBERS = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "DOUBLE",
+    "FLOAT",
+)
+_MILLISECONDS = 100_000_000_000
+_WHOLE_IN_FLOAT = 2**53
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Columns of equal length.
+
+    Numbers are float64 with NaN for null, event times datetime64[us] in UTC, everything else objects with None.
+    start, end: the window asked for. notes: what to know of these rows (a sample, lost digits).
+    """
+
+    columns: dict[str, NDArray[Any]]
+    rows: int
+    start: datetime | None = None
+    end: datetime | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+def open_model(model: Model, base: Path, limits: Limits | None = None) -> "ModelRows":
+    """Open the rows of a model; `base` is the folder of muster.yaml. Raises DataError without `data:`."""
+    if model.data is None:
+        raise DataError(f"Model {model.name} has no `data:` in muster.yaml; add where its predictions lie.")
+    return ModelRows(model.data, base, limits or Limits())
+
+
+class ModelRows:
+    """Reads one model's parts. Safe to share between threads; each query stands alone and sees the newest files."""
+
+    def __init__(self, data: ModelData, base: Path, limits: Limits) -> None:
+        self.data = data
+        self.base = base
+        self.limits = limits
+        self._types: dict[str, dict[str, str]] = {}
+        self._connections: dict[Path, DuckDBPyConnection] = {}
+        self._lock = threading.Lock()
+
+    def has(self, part: Part) -> bool:
+        return self._path(part) is not None
+
+    def columns(self, part: Part) -> list[str]:
+        return list(self._described(part))
+
+    def is_number(self, part: Part, column: str) -> bool:
+        return self._described(part)[self._known(part, column)].split("(")[0] in (*_NUMBERS, "DECIMAL", "HUGEINT")
+
+    def window(
+        self, part: Part, start: datetime | None, end: datetime | None, columns: list[str] | None = None
+    ) -> Frame:
+        """Read rows with start <= event time < end; None leaves that side open. More than the limit is sampled."""
+        wanted = [self._known(part, name) for name in (columns if columns is not None else self.columns(part))]
+        condition, values = self._between(part, start, end)
+        total = int(self._query(part, f"SELECT count(*) FROM {{rows}} WHERE {condition}", values)[0][0])
+        sample = f" USING SAMPLE reservoir({self.limits.rows} ROWS) REPEATABLE ({SEED})"
+        sampled = total > self.limits.rows
+        shown = ", ".join(self._shown(part, name) for name in wanted) or "1 AS one"
+        statement = f"SELECT {shown} FROM (SELECT * FROM {{rows}} WHERE {condition}){sample if sampled else ''}"
+        found, notes = self._arrays(part, statement, values)
+        if not wanted:
+            found = {}
+        if sampled:
+            notes = [f"a random sample of {self.limits.rows:,} of {total:,} rows", *notes]
+        return Frame(found, min(total, self.limits.rows), start, end, tuple(notes))
+
+    def class_counts(
+        self, column: str, value: Value, start: datetime, end: datetime, step: timedelta
+    ) -> list[tuple[datetime, int, int]]:
+        """Count rows, and those of one class, in each window of `step` from start to end; also the empty ones."""
+        name = _quoted(self._known("predictions", column))
+        condition, values = self._between("predictions", start, end)
+        moment = self._moment("predictions")
+        length = int(step / timedelta(microseconds=1))
+        statement = (
+            f"SELECT (epoch_us({moment}) - ?) // ? AS place, count(*) FILTER (WHERE CAST({name} AS VARCHAR) = ?),"
+            f" count(*) FROM {{rows}} WHERE {condition} GROUP BY place"
+        )
+        first = int(start.timestamp() * 1_000_000)
+        counted = {
+            int(place): (int(hits), int(rows))
+            for place, hits, rows in self._query("predictions", statement, [first, length, _as_text(value), *values])
+        }
+        windows = -int(-(end - start) // step)
+        return [(start + place * step, *counted.get(place, (0, 0))) for place in range(windows)]
+
+    def latest(self, part: Part) -> datetime | None:
+        """Return the newest event time, UTC; None: no row."""
+        return self._edge(part, "max")
+
+    def earliest(self, part: Part) -> datetime | None:
+        return self._edge(part, "min")
+
+    def labelled(self, start: datetime | None, end: datetime | None, columns: list[str]) -> Frame:
+        """Read predictions of a window with their labels as the column `label`; rows without one have null there.
+
+        A prediction's newest label counts when it has several.
+        """
+        labels = self.data.labels
+        if labels is None:
+            raise DataError("The model has no `labels:` under `data:` in muster.yaml; add their path, key and column.")
+        key, label = self._known("labels", labels.key), self._known("labels", labels.column)
+        self._known("predictions", key)
+        condition, values = self._between("predictions", start, end)
+        order = f" ORDER BY {_quoted(self._known('labels', labels.time))} DESC" if labels.time else ""
+        newest = (
+            f"SELECT {_quoted(key)} AS known_key, first({_quoted(label)}{order}) AS {_quoted(LABEL)}"
+            f" FROM {{labels}} GROUP BY {_quoted(key)}"
+        )
+        shown = ", ".join(self._shown("predictions", name, of="p.") for name in columns)
+        statement = (
+            f"SELECT {shown}{', ' if shown else ''}l.{_quoted(LABEL)} FROM (SELECT * FROM {{rows}} WHERE {condition}"
+            f" LIMIT {self.limits.rows}) p LEFT JOIN ({newest}) l ON p.{_quoted(key)} = l.known_key"
+        )
+        found, notes = self._arrays("predictions", statement, values)
+        return Frame(found, len(found[LABEL]), start, end, tuple(notes))
+
+    # how it is asked
+
+    def _path(self, part: Part) -> str | None:
+        if part == "labels":
+            return self.data.labels.path if self.data.labels else None
+        return getattr(self.data, part, None)
+
+    def _files(self, part: Part) -> Files:
+        path = self._path(part)
+        if path is None:
+            raise DataError(f"The model has no `{part}:` under `data:` in muster.yaml; add where they lie.")
+        return find_files(f"data.{part}", path, self.base)
+
+    def _described(self, part: Part) -> dict[str, str]:
+        if part not in self._types:
+            rows = self._query(part, "DESCRIBE SELECT * FROM {rows}", [])
+            self._types[part] = {str(row[0]): str(row[1]) for row in rows}
+        return self._types[part]
+
+    def _known(self, part: Part, column: str) -> str:
+        known = self._described(part)
+        if column in known:
+            return column
+        near = get_close_matches(column, known, n=3, cutoff=0.5) or sorted(known)[:8]
+        raise DataError(f"The {part} have no column `{column}`; there is {', '.join(f'`{one}`' for one in near)}.")
+
+    def _moment(self, part: Part) -> str:
+        """SQL of the event time as a time zoned UTC: naive times are UTC, numbers are seconds or milliseconds."""
+        name = self._known(part, self.data.time)
+        kind = self._described(part)[name].split("(")[0]
+        if kind in _NUMBERS:
+            return f"to_timestamp(CASE WHEN abs({_quoted(name)}) > {_MILLISECONDS} THEN {_quoted(name)} / 1000 ELSE {_quoted(name)} END)"  # noqa: E501
+        return f"CAST({_quoted(name)} AS TIMESTAMPTZ)"
+
+    def _between(self, part: Part, start: datetime | None, end: datetime | None) -> tuple[str, list[Any]]:
+        """SQL of the window; a naive time column is compared as it is, so that files outside are never read."""
+        if start is None and end is None:
+            return "true", []
+        name = self._known(part, self.data.time)
+        naive = self._described(part)[name] in _NAIVE
+        moment = f"CAST({_quoted(name)} AS TIMESTAMP)" if naive else f"timezone('UTC', {self._moment(part)})"
+        if self._described(part)[name] == "TIMESTAMP":
+            moment = _quoted(name)
+        conditions, values = [], []
+        for sign, edge in ((">=", start), ("<", end)):
+            if edge is not None:
+                conditions.append(f"{moment} {sign} CAST(? AS TIMESTAMP)")
+                values.append(edge.astimezone(UTC).replace(tzinfo=None))
+        return " AND ".join(conditions), values
+
+    def _edge(self, part: Part, which: Literal["min", "max"]) -> datetime | None:
+        micros = self._query(part, f"SELECT epoch_us({which}({self._moment(part)})) FROM {{rows}}", [])[0][0]
+        return None if micros is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(micros))
+
+    def _shown(self, part: Part, column: str, of: str = "") -> str:
+        kind = self._described(part)[column].split("(")[0]
+        name = of + _quoted(column)
+        if column == self.data.time:
+            return f"timezone('UTC', {self._moment(part).replace(_quoted(column), name)}) AS {_quoted(column)}"
+        if kind in {"DECIMAL", "HUGEINT", "UHUGEINT"}:
+            return f"CAST({name} AS DOUBLE) AS {_quoted(column)}"
+        if kind == "TIMESTAMP WITH TIME ZONE":
+            return f"timezone('UTC', {name}) AS {_quoted(column)}"
+        return f"{name} AS {_quoted(column)}"
+
+    def _arrays(self, part: Part, statement: str, values: list[Any]) -> tuple[dict[str, NDArray[Any]], list[str]]:
+        raw = self._run(part, statement, values, arrays=True)
+        notes: list[str] = []
+        return {name: _plain(name, column, notes) for name, column in raw.items()}, notes
+
+    def _query(self, part: Part, statement: str, values: list[Any]) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self._run(part, statement, values, arrays=False)
+        return found
+
+    def _run(self, part: Part, statement: str, values: list[Any], *, arrays: bool) -> Any:  # noqa: ANN401
+        import duckdb  # noqa: PLC0415
+
+        files = self._files(part)
+        named = {"rows": files.reader}
+        folders = {files.folder}
+        if "{labels}" in statement:
+            labels = self._files("labels")
+            named["labels"] = labels.reader
+            folders.add(labels.folder)
+        with self._lock:
+            cursor = self._connection(frozenset(folders)).cursor()
+        try:
+            done = cursor.execute(statement.format_map(named), values)
+            return done.fetchnumpy() if arrays else done.fetchall()
+        except duckdb.OutOfMemoryException as error:
+            raise DataError("The rows need more memory than `limits.memory_mib` allows; ask for less.") from error
+        except duckdb.Error as error:
+            first = str(error).splitlines()[0][:300]
+            raise DataError(f"The {part} of `data.{part}` could not be read: {first}") from error
+        finally:
+            cursor.close()
+
+    def _connection(self, folders: frozenset[Path]) -> "DuckDBPyConnection":
+        """Open an engine that sees these folders and nothing else."""
+        import duckdb  # noqa: PLC0415
+
+        key = Path("|".join(sorted(map(str, folders))))
+        if key not in self._connections:
+            connection = duckdb.connect()
+            quoted = ", ".join("'" + str(folder).replace("'", "''") + "'" for folder in folders)
+            connection.execute(f"SET allowed_directories = [{quoted}]")
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(f"SET memory_limit = '{max(256, self.limits.memory_mib // 2)}MiB'")
+            connection.execute("SET threads = 2")
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+            self._connections[key] = connection
+        return self._connections[key]
+
+
+def _quoted(name: str) -> str:
+    # Braces are doubled, because the statement is a format string until the files are named.
+    return '"' + name.replace('"', '""').replace("{", "{{").replace("}", "}}") + '"'
+
+
+def _as_text(value: Value) -> str:
+    """Write a class as DuckDB writes it when cast to text."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _plain(name: str, column: Any, notes: list[str]) -> NDArray[Any]:  # noqa: ANN401
+    values: NDArray[Any] = np.ma.getdata(column)
+    missing = np.ma.getmaskarray(column)
+    if values.dtype.kind in "iu":
+        if values.size and max(abs(int(values.max())), abs(int(values.min()))) > _WHOLE_IN_FLOAT:
+            notes.append(f"{name} holds whole numbers beyond 2^53; their last digits are not compared")
+        values = values.astype(np.float64)
+    if values.dtype.kind == "f":
+        values = values.astype(np.float64)
+        values[missing] = np.nan
+        return values
+    if values.dtype.kind == "M":
+        values = values.astype("datetime64[us]")
+        values[missing] = np.datetime64("NaT")
+        return values
+    values = values.astype(object)
+    values[missing] = None
+    return values
