@@ -1,0 +1,124 @@
+"""All that is on record of one incident, read once; what is written of it works on this alone."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, select
+
+from bot.catalog.config import Catalog, Model
+from bot.changes.service import nearest
+from bot.postmortems.names import Names
+from bot.tables import (
+    ActionItem,
+    ActionRun,
+    Alert,
+    Change,
+    CheckRun,
+    Incident,
+    IncidentMember,
+    IncidentRole,
+    Person,
+    RunbookRun,
+    RunbookVersion,
+    StepRun,
+    TimelineEvent,
+)
+from bot.timeline.mentioned import by_number
+from bot.timeline.moments import Moment, moments
+from bot.timeline.service import events
+
+OWN = "postmortem."
+_ROLES = {
+    IncidentRole.COMMANDER: "the commander",
+    IncidentRole.COMMUNICATIONS: "the communications lead",
+    IncidentRole.SCRIBE: "the scribe",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """watermark: the last timeline row read; rows about the postmortem itself don't count."""
+
+    incident: Incident
+    watermark: int
+    model: Model | None = None
+    tier: int = 2
+    names: Names = field(default_factory=Names)
+    moments: Sequence[Moment] = ()
+    alerts: Sequence[Alert] = ()
+    steps: Sequence[StepRun] = ()
+    checks: Sequence[CheckRun] = ()
+    charts: frozenset[int] = frozenset()
+    actions: Sequence[ActionRun] = ()
+    action_titles: dict[str, str] = field(default_factory=dict)
+    changes: Sequence[Change] = ()
+    runbook: RunbookVersion | None = None
+    run: RunbookRun | None = None
+    items: Sequence[ActionItem] = ()
+
+    @property
+    def number(self) -> int:
+        return self.incident.id or 0
+
+
+def read(session: Session, catalog: Catalog, number: int) -> Record:
+    """Gather the record of one incident. Raises NotFoundError for a number that does not exist."""
+    incident = by_number(session, number)
+    rows = [row for row in events(session, number) if not row.kind.startswith(OWN)]
+    members = session.exec(
+        select(IncidentMember).where(IncidentMember.incident_id == number).order_by(col(IncidentMember.since))
+    ).all()
+    items = session.exec(select(ActionItem).where(ActionItem.incident_id == number).order_by(col(ActionItem.id))).all()
+    actions = session.exec(select(ActionRun).where(ActionRun.incident_id == number).order_by(col(ActionRun.id))).all()
+    run = session.exec(
+        select(RunbookRun).where(RunbookRun.incident_id == number).order_by(col(RunbookRun.id).desc()).limit(1)
+    ).first()
+    return Record(
+        incident=incident,
+        watermark=max((row.seq for row in rows), default=0),
+        model=catalog.model(incident.model),
+        tier=catalog.tier_of(incident.model),
+        names=_names(session, rows, members),
+        moments=moments(rows),
+        alerts=session.exec(select(Alert).where(Alert.incident_id == number).order_by(col(Alert.first_seen_at))).all(),
+        steps=session.exec(select(StepRun).where(StepRun.incident_id == number).order_by(col(StepRun.id))).all(),
+        checks=session.exec(
+            select(CheckRun)
+            .where(CheckRun.incident_id == number)
+            .order_by(col(CheckRun.id))
+            .options(defer(CheckRun.png))  # type: ignore[arg-type]
+        ).all(),
+        charts=_charts(session, number),
+        actions=actions,
+        action_titles={action.name: action.title for action in catalog.actions},
+        changes=nearest(session, model=incident.model, onset=incident.onset_at),
+        runbook=session.get(RunbookVersion, run.runbook_hash) if run else None,
+        run=run,
+        items=items,
+    )
+
+
+def _charts(session: Session, number: int) -> frozenset[int]:
+    drawn = select(CheckRun.id).where(CheckRun.incident_id == number, col(CheckRun.png).is_not(None))
+    return frozenset(one for one in session.exec(drawn).all() if one is not None)
+
+
+def _names(session: Session, rows: Iterable[TimelineEvent], members: Iterable[IncidentMember]) -> Names:
+    """Everybody whom Slack has named; a role outlives its holding, the weightiest of a person's roles counts."""
+    people = {person.user_id: person.real_name or person.name for person in session.exec(select(Person)).all()}
+    roles: dict[str, str] = {}
+    for row in rows:
+        if row.actor and row.kind == "incident.opened":
+            roles.setdefault(row.actor, "the person who declared it")
+    for member in members:
+        if member.role in _ROLES and roles.get(member.user_id) != _ROLES[IncidentRole.COMMANDER]:
+            roles[member.user_id] = _ROLES[IncidentRole(member.role)]
+    return Names(people, roles)
+
+
+def unnamed_people(session: Session, record: Record) -> list[str]:
+    """Return the ids of those who took part and whom Slack has not named yet."""
+    taking_part = {moment.actor for moment in record.moments if moment.actor}
+    taking_part |= {item.owner for item in record.items if item.owner}
+    return sorted(user for user in taking_part if user[:1] in "UW" and session.get(Person, user) is None)
