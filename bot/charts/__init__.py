@@ -1,9 +1,9 @@
 """Pictures for people who look at a phone at night: values in, one PNG and the same in words out."""
 
-from bot.charts.canvas import Chart
+from bot.charts.canvas import Chart, warm
 from bot.charts.histogram import distributions
 from bot.charts.segments import bars, ranking
 from bot.charts.shares import categories
 from bot.charts.timeline import series
 
-__all__ = ["Chart", "bars", "categories", "distributions", "ranking", "series"]
+__all__ = ["Chart", "bars", "categories", "distributions", "ranking", "series", "warm"]

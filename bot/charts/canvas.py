@@ -161,6 +161,11 @@ def nothing_to_draw(title: str, why: str) -> Chart:
     return canvas.finish(f"{title}. {why}")
 
 
+def warm() -> None:
+    """Load the drawing library and its fonts, a second or two, before somebody waits for a chart."""
+    nothing_to_draw("Ready", "to draw")
+
+
 def readable(text: str) -> str:
     """The same text with a box for every sign the chart's font has no picture of, and no control characters."""
     known = _glyphs()

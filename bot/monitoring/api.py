@@ -16,8 +16,8 @@ from bot.core.clock import Clock
 from bot.core.database import Database
 from bot.core.errors import BotError, unknown
 from bot.core.payload import read_json
-from bot.monitoring.watched import watched
-from bot.tables import MonitorState, Observation
+from bot.monitoring.overview import overview
+from bot.tables import Observation
 
 MOST_POINTS = 10_000
 AHEAD = timedelta(days=1)
@@ -139,29 +139,4 @@ def _known(
             .with_for_update()
         )
         found.update({(row.segment, row.at): row for row in rows})
-    return found
-
-
-def overview(session: Session, catalog: Catalog) -> list[dict[str, Any]]:
-    """Every configured monitor with its state; `waiting` before its first look."""
-    every = watched(catalog)
-    states = {state.key: state for state in session.exec(select(MonitorState).where(col(MonitorState.key).in_(every)))}
-    found = []
-    for key, one in every.items():
-        state = states.get(key)
-        found.append(
-            {
-                "model": one.model.name,
-                "monitor": one.monitor.name,
-                "metric": one.monitor.metric,
-                "feature": one.monitor.feature,
-                "role": one.role,
-                "kind": one.kind,
-                "severity": one.severity,
-                "state": state.state if state and state.sentence else "waiting",
-                "sentence": state.sentence if state else "",
-                "window_end": state.last_window_end.isoformat() if state and state.last_window_end else None,
-                "evaluated_at": state.evaluated_at.isoformat() if state and state.evaluated_at else None,
-            }
-        )
     return found

@@ -6,11 +6,11 @@ from datetime import datetime
 
 import numpy as np
 
+from bot.data import Frame
 from bot.monitoring import words
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.onset import onset
 from bot.monitoring.sides import Mask, Sides, picture, stamps_of
-from bot.monitoring.watched import Frame
 from bot.statistics.attribution import attribute
 from bot.statistics.columns import Column, as_numbers, category_text, is_numeric
 from bot.statistics.fault import FaultHypothesis

@@ -6,12 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from bot.core.errors import BotError
+from bot.data import ModelRows
 from bot.monitoring import words
 from bot.monitoring.cause import Changed, locate, since_when, with_cause
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.shares import LeftOut
 from bot.monitoring.sides import Mask, Sides, no_rows, null_mask, picture, read_sides
-from bot.monitoring.watched import Rows, Watched
+from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, as_numbers, is_numeric
 from bot.statistics.drift import FeatureDrift, compare_frames
@@ -28,7 +29,7 @@ CLEAR_SHARE, CLEARLY_EXPLAINED = 0.2, 0.85
 MOST_RANKED = 12
 
 
-def null_rate(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Finding:
+def null_rate(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
     """The share of rows without a value: two points and more above the reference, beyond chance."""
     feature = _feature(one)
     sides = read_sides(one, rows, window, left_out, [feature])
@@ -50,7 +51,7 @@ def null_rate(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Fi
     )
 
 
-def value_range(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Finding:
+def value_range(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
     """Rows outside the range the reference makes plausible, or a change of unit that stays inside it."""
     feature = _feature(one)
     sides = read_sides(one, rows, window, left_out, [feature])
@@ -69,7 +70,7 @@ def value_range(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> 
     return with_cause(finding, sides, feature, _changed(then, now, found if beyond else None), found.sentence)
 
 
-def drift(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Finding:
+def drift(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
     """One feature, or every feature, with a floor on the effect and one correction over all."""
     wanted = [one.monitor.feature] if one.monitor.feature else _features(one, rows)
     sides = read_sides(one, rows, window, left_out, wanted)
@@ -153,7 +154,7 @@ def _feature(one: Watched) -> str:
     return one.monitor.feature
 
 
-def _features(one: Watched, rows: Rows) -> list[str]:
+def _features(one: Watched, rows: ModelRows) -> list[str]:
     """The features named in muster.yaml, else every column of the reference that is neither time, answer nor key."""
     data = one.data
     if data.features:

@@ -16,13 +16,14 @@ from bot.core.clock import Clock
 from bot.core.database import Database
 from bot.core.errors import BotError, BusyError
 from bot.core.logging import get_logger
+from bot.data import ModelRows, open_model
 from bot.incidents.house import House
 from bot.monitoring.due import Claim, any_due, claim, claim_now, held, introduce, release, unknown_keys, until_next_look
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.history import past_of
 from bot.monitoring.judging import judge
 from bot.monitoring.service import keep
-from bot.monitoring.watched import Rows, Watched, watched
+from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window, newest, waiting
 from bot.tables import MonitorState
 
@@ -32,21 +33,23 @@ MOST_A_TURN = 12
 PAUSE_SECONDS = 2.0
 LIVE = 3
 """A stream is live when its last window was judged within this many window lengths of its end."""
-Opener = Callable[[Model, Path, Limits], Rows]
+Opener = Callable[[Model, Path, Limits], ModelRows]
 
 
 class Monitors:
     """Evaluates the monitors of `muster.yaml`; any number of processes may run one."""
 
-    def __init__(self, database: Database, house: House, base: Path, clock: Clock, open_model: Opener) -> None:
+    def __init__(self, database: Database, house: House, base: Path, clock: Clock, opener: Opener = open_model) -> None:
         self.database = database
         self.house = house
         self.base = base
         self.clock = clock
-        self.open_model = open_model
+        self.opener = opener
         self.watched = watched(house.catalog)
         self.paging = [key for key, one in self.watched.items() if one.pages]
         self._introduced = False
+        self._judged = 0
+        self._opened: dict[str, tuple[ModelRows, datetime | None]] = {}
 
     def run(self, stop: threading.Event) -> None:
         """Until told to stop; a thread of its own."""
@@ -62,7 +65,8 @@ class Monitors:
         if not self.watched:
             return 0
         self._introduce()
-        judged = 0
+        self._opened.clear()
+        self._judged = 0
         for _ in range(MOST_A_TURN * len(self.watched)):
             now = self.clock.now()
             with self.database.reading() as session:
@@ -71,8 +75,8 @@ class Monitors:
             with self.database.transaction() as session:
                 mine = claim(session, self.paging, now) or claim(session, self.watched, now)
             if mine is not None:
-                judged += self._turn(mine)
-        return judged
+                self._turn(mine)
+        return self._judged
 
     def _introduce(self) -> None:
         if self._introduced:
@@ -85,46 +89,47 @@ class Monitors:
                     introduce(session, key, self.clock.now())
         self._introduced = True
 
-    def _turn(self, mine: Claim) -> int:
-        """Look at one monitor: judge the windows that wait, a dozen at most, then give it back."""
+    def _turn(self, mine: Claim) -> None:
+        """Look at one monitor, then give it back."""
         one = self.watched[mine.key]
         pause = until_next_look(one.monitor.window)
-        judged = 0
         with self._shown_when_broken(mine):
-            rows = self.open_model(one.model, self.base, self.house.catalog.limits)
-            judged, more = self._catch_up(mine, one, rows)
-            pause = timedelta(0) if more else pause
+            pause = timedelta(0) if self._catch_up(mine, one, *self._open(one)) else pause
         with self.database.transaction() as session:
             now = self.clock.now()
             release(session, mine, now, now + pause)
-        return judged
 
-    def _catch_up(self, mine: Claim, one: Watched, rows: Rows) -> tuple[int, bool]:
+    def _open(self, one: Watched) -> tuple[ModelRows, datetime | None]:
+        """A model's rows and their newest event time, looked up once a tick for all its monitors."""
+        name = one.model.name
+        if name not in self._opened:
+            rows = self.opener(one.model, self.base, self.house.catalog.limits)
+            self._opened[name] = rows, rows.latest("predictions")
+        return self._opened[name]
+
+    def _catch_up(self, mine: Claim, one: Watched, rows: ModelRows, latest: datetime | None) -> bool:
+        """Judge the windows that wait, a dozen at most; tells whether more of them wait."""
         with self.database.reading() as session:
             state = session.get_one(MonitorState, mine.key)
             last, evaluated = state.last_window_end, state.evaluated_at
-        latest = rows.latest("predictions")
         now = self.clock.now()
         if latest is None:
             self._say(mine, Finding(State.NO_DATA, f"{one.model.name} has no rows yet."))
-            return 0, False
+            return False
         length, lateness = one.monitor.window, one.monitor.lateness
-        windows = waiting(last, latest, length, lateness)
+        windows = waiting(last, min(latest, now), length, lateness)  # a row dated ahead of the clock closes no window
         if not windows and last and evaluated and _stalled(last, evaluated, now, length, lateness):
             if one.monitor.metric == "row_count":
                 windows = waiting(last, now - length, length, lateness)
             else:
-                self._say(
-                    mine, Finding(State.NO_DATA, f"No rows of {one.model.name} since {latest:%Y-%m-%d %H:%M} UTC.")
-                )
-        judged = 0
-        for window in windows[:MOST_A_TURN]:
-            if not self._judge(mine, one, rows, window):
-                return judged, False
-            judged += 1
-        return judged, len(windows) > MOST_A_TURN
+                said = f"No rows of {one.model.name} since {latest:%Y-%m-%d %H:%M} UTC."
+                self._say(mine, Finding(State.NO_DATA, said))
+        mine_still = all(self._judge(mine, one, rows, window) for window in windows[:MOST_A_TURN])
+        return mine_still and len(windows) > MOST_A_TURN
 
-    def _judge(self, mine: Claim, one: Watched, rows: Rows, window: Window, *, asked_by: str | None = None) -> bool:
+    def _judge(
+        self, mine: Claim, one: Watched, rows: ModelRows, window: Window, *, asked_by: str | None = None
+    ) -> bool:
         """Judge one window and keep what was found; False when the lease was lost meanwhile."""
         with self.database.reading() as session:
             past = past_of(session, one, window)
@@ -135,13 +140,14 @@ class Monitors:
             if state is None:
                 return False
             new = keep(session, self.house, state, one, window, finding, now, asked_by=asked_by)
+        self._judged += 1
         JUDGED.labels(finding.state).inc()
         log.info("monitor.judged", key=one.key, window=str(window), state=finding.state, sentence=finding.sentence)
         if new and finding.state is State.FIRING and one.pages:
             self._ask_diagnostics(one, rows, window)
         return True
 
-    def _ask_diagnostics(self, guardrail: Watched, rows: Rows, window: Window) -> None:
+    def _ask_diagnostics(self, guardrail: Watched, rows: ModelRows, window: Window) -> None:
         """Something is wrong with the answers: look at the inputs of the same window at once."""
         for one in self.watched.values():
             if one.model.name != guardrail.model.name or one.pages:
@@ -156,7 +162,7 @@ class Monitors:
                 now = self.clock.now()
                 release(session, mine, now, now + until_next_look(one.monitor.window))
 
-    def _look(self, mine: Claim, one: Watched, rows: Rows, window: Window, asked_by: str) -> None:
+    def _look(self, mine: Claim, one: Watched, rows: ModelRows, window: Window, asked_by: str) -> None:
         if one.monitor.window != window.length:
             self._judge(mine, one, rows, window, asked_by=asked_by)
             return

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from bot.catalog.config import MonitorMetric
+from bot.data import ModelRows
 from bot.monitoring import features, shares
 from bot.monitoring.finding import Finding
 from bot.monitoring.shares import LeftOut
-from bot.monitoring.watched import Rows, Watched
+from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 
-JUDGES: Mapping[MonitorMetric, Callable[[Watched, Rows, Window, LeftOut], Finding]] = {
+JUDGES: Mapping[MonitorMetric, Callable[[Watched, ModelRows, Window, LeftOut], Finding]] = {
     MonitorMetric.CLASS_SHARE: shares.class_share,
     MonitorMetric.ROW_COUNT: shares.row_count,
     MonitorMetric.NULL_RATE: features.null_rate,
@@ -18,7 +19,7 @@ JUDGES: Mapping[MonitorMetric, Callable[[Watched, Rows, Window, LeftOut], Findin
 }
 
 
-def judge(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Finding:
+def judge(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
     """Judge a complete window. `left_out` names the windows that must not be learnt from.
 
     Raises BotError for what a person has to mend: a column that isn't configured or isn't there.

@@ -6,11 +6,13 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from bot.core.errors import BotError
+from bot.data import ModelRows
+from bot.data.rows import Value
 from bot.monitoring import words
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.onset import onset
 from bot.monitoring.volumes import count_band
-from bot.monitoring.watched import Rows, Value, Watched
+from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics import bands
 from bot.statistics.columns import category_text
@@ -24,12 +26,14 @@ SPARE = 3
 Counted = tuple[datetime, int, int]
 
 
-def class_share(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Finding:
+def class_share(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
     """The share of one class, against the band of the baseline windows."""
     column = one.monitor.feature or one.data.prediction
     if column is None:
         raise BotError(f"Monitor {one.key}: name the column of the model's answer as `prediction:` under `data:`.")
-    before, (_, count, size) = _counted(one, rows, window, left_out, column, one.monitor.value)
+    value = one.monitor.value
+    assert value is not None  # the configuration asks for it
+    before, (_, count, size) = _counted(one, rows, window, left_out, column, value)
     short = _too_few(one, size)
     if short:
         return short
@@ -64,9 +68,9 @@ def class_share(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> 
     )
 
 
-def row_count(one: Watched, rows: Rows, window: Window, left_out: LeftOut) -> Finding:
+def row_count(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
     """How many rows came, against the baseline windows that had any."""
-    before, (_, _, size) = _counted(one, rows, window, left_out, one.data.prediction or one.data.time, None)
+    before, (_, _, size) = _counted(one, rows, window, left_out, one.data.prediction or one.data.time, "")
     counts = [size for _, _, size in before]
     least = min(bands.LEAST_WINDOWS, one.monitor.baseline)
     band = count_band(counts, false_alarm_rate=alarm_rate(one), least_windows=least)
@@ -92,7 +96,7 @@ def alarm_rate(one: Watched) -> float:
 
 
 def _counted(
-    one: Watched, rows: Rows, window: Window, left_out: LeftOut, column: str, value: Value
+    one: Watched, rows: ModelRows, window: Window, left_out: LeftOut, column: str, value: Value
 ) -> tuple[list[Counted], Counted]:
     """The baseline windows that may be learnt from, and the window itself."""
     step, baseline = window.length, one.monitor.baseline
@@ -125,7 +129,7 @@ def _learning(size: int, short: Shortfall, value: float) -> Finding:
     return Finding(State.LEARNING, sentence, rows=size, value=value, data={"missing": missing})
 
 
-def _onset(one: Watched, rows: Rows, window: Window, column: str) -> datetime | None:
+def _onset(one: Watched, rows: ModelRows, window: Window, column: str) -> datetime | None:
     """Look from the window before on: what leaves the band now may have begun there."""
     time = one.data.time
     frame = rows.window("predictions", window.start - window.length, window.end, [time, column])

@@ -1,15 +1,16 @@
 """The two sides of a comparison: the reference and the window, with the columns both have."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.data import Frame, ModelRows
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.shares import LeftOut
-from bot.monitoring.watched import Frame, Rows, Watched
+from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, as_numbers, count_categories, is_numeric
 
@@ -21,20 +22,16 @@ Mask = NDArray[np.bool_]
 @dataclass(frozen=True, slots=True)
 class Sides:
     one: Watched
-    source: Rows
+    source: ModelRows
     window: Window
     then: Frame
     now: Frame
     reference: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    columns: Mapping[str, Column]
-    rows: int
-
-
-def read_sides(one: Watched, rows: Rows, window: Window, left_out: LeftOut, features: Sequence[str]) -> Sides | Finding:
+def read_sides(
+    one: Watched, rows: ModelRows, window: Window, left_out: LeftOut, features: Sequence[str]
+) -> Sides | Finding:
     """Read the window and what it is compared with: the configured reference, else the baseline windows before it."""
     data = one.data
     columns = list(dict.fromkeys([data.time, *features, *data.segments]))
@@ -49,7 +46,7 @@ def read_sides(one: Watched, rows: Rows, window: Window, left_out: LeftOut, feat
     count = one.monitor.baseline
     before = rows.window("predictions", window.start - count * window.length, window.start, columns)
     kept = _ordinary(before.columns[data.time], window, count, left_out)
-    then = _Kept({name: column[kept] for name, column in before.columns.items()}, int(kept.sum()))
+    then = Frame({name: column[kept] for name, column in before.columns.items()}, int(kept.sum()))
     return Sides(one, rows, window, then, now, f"up to {count} windows before")
 
 

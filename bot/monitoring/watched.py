@@ -1,13 +1,9 @@
 """What is watched: one monitor of one model, with the defaults its metric brings."""
 
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Protocol
 
 from bot.catalog.config import AlertKind, AlertRole, Catalog, Model, ModelData, Monitor, MonitorMetric, Severity
 from bot.core.errors import BotError
-from bot.statistics.columns import Column
 
 _KINDS = {
     MonitorMetric.CLASS_SHARE: AlertKind.PREDICTION,
@@ -17,34 +13,6 @@ _KINDS = {
     MonitorMetric.ROW_COUNT: AlertKind.DATA_QUALITY,
 }
 _GUARDRAILS = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.ROW_COUNT})
-Value = str | int | bool | None
-
-
-class Frame(Protocol):
-    """Columns of one window, arrays of the same length."""
-
-    @property
-    def columns(self) -> Mapping[str, Column]: ...
-    @property
-    def rows(self) -> int: ...
-
-
-class Rows(Protocol):
-    """A model's rows as the data room gives them."""
-
-    def window(
-        self, part: str, start: datetime | None, end: datetime | None, columns: Sequence[str] | None
-    ) -> Frame: ...
-    def class_counts(
-        self,
-        column: str,
-        value: Value,
-        start: datetime,
-        end: datetime,
-        step: timedelta,
-    ) -> Sequence[tuple[datetime, int, int]]: ...
-    def columns(self, part: str) -> Iterable[str]: ...
-    def latest(self, part: str) -> datetime | None: ...
 
 
 @dataclass(frozen=True, slots=True)

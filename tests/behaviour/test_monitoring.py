@@ -131,6 +131,21 @@ def test_a_window_is_judged_when_no_row_can_fall_into_it_any_more(make_world):
     assert stream.at(hours=30, minutes=50) == 0
 
 
+def test_a_row_dated_ahead_of_the_clock_closes_no_window(make_world):
+    columns = hours(60)
+    stream = Stream(make_world, SHARE, columns=columns)
+    at = np.searchsorted(columns["at"], naive(START + 30 * HOUR))
+    columns["at"][at - 1] = naive(START + 29 * HOUR)
+    stream.open = lambda *_: Table(
+        {**columns, "at": np.append(columns["at"][:at], np.datetime64("2099-01-01"))}, REFERENCE
+    )
+    stream.monitors = stream.another()
+    for name, values in columns.items():
+        columns[name] = values[: at + 1]
+    assert stream.at(hours=30, minutes=20) == 1
+    assert stream.state("late").last_window_end == START + 30 * HOUR
+
+
 def test_missed_windows_are_judged_in_order_after_a_pause(make_world):
     stream = Stream(make_world, SHARE, columns=faulty())
     stream.at(hours=20, minutes=1)

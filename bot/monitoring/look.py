@@ -1,0 +1,47 @@
+"""A look at every monitor now: the newest complete window judged, nothing kept and nobody told."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bot.catalog.config import Catalog
+from bot.core.database import Database
+from bot.core.errors import BotError, unknown
+from bot.monitoring.finding import Finding, State
+from bot.monitoring.history import past_of
+from bot.monitoring.jobs import Opener
+from bot.monitoring.judging import judge
+from bot.monitoring.watched import Watched, watched
+from bot.monitoring.windows import Window, newest
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    one: Watched
+    window: Window | None
+    finding: Finding
+
+
+def look(
+    database: Database, catalog: Catalog, base: Path, open_model: Opener, *, model: str | None = None
+) -> Iterator[Seen]:
+    """Judge each monitor's newest complete window, of one model or of all. Raises BotError for an unknown model."""
+    if model is not None and catalog.model(model) is None:
+        raise unknown("model", model, [one.name for one in catalog.models])
+    for one in watched(catalog).values():
+        if model in {None, one.model.name}:
+            try:
+                yield _seen(database, catalog, base, open_model, one)
+            except BotError as error:
+                yield Seen(one, None, Finding(State.BROKEN, error.message))
+
+
+def _seen(database: Database, catalog: Catalog, base: Path, open_model: Opener, one: Watched) -> Seen:
+    rows = open_model(one.model, base, catalog.limits)
+    latest = rows.latest("predictions")
+    if latest is None:
+        return Seen(one, None, Finding(State.NO_DATA, f"{one.model.name} has no rows yet."))
+    window = newest(latest, one.monitor.window, one.monitor.lateness)
+    with database.reading() as session:
+        past = past_of(session, one, window)
+    return Seen(one, window, judge(one, rows, window, past.leaves_out))
