@@ -1,9 +1,14 @@
 """What a monitor found in one window."""
 
-from dataclasses import dataclass, field
+import math
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from bot.core.payload import clean_text
+
+SENTENCE, NAME = 600, 300
 
 
 class State(StrEnum):
@@ -39,9 +44,41 @@ class Finding:
     reference: str | None = None
     data: dict[str, Any] = field(default_factory=dict)
 
+    def fit_to_keep(self) -> "Finding":
+        """The same finding as every database and JSON reader takes it: no NUL, no infinity, nothing endless."""
+        return replace(
+            self,
+            sentence=_short(self.sentence, SENTENCE),
+            value=_finite(self.value),
+            lower=_finite(self.lower),
+            upper=_finite(self.upper),
+            feature=_short(self.feature, NAME) if self.feature else None,
+            segment=_short(self.segment, NAME) if self.segment else None,
+            data=_plain(self.data),
+        )
+
     @property
     def threshold(self) -> float | None:
         """The limit that was crossed, or the nearer one."""
         if self.value is None or self.lower is None:
             return self.upper
         return self.upper if self.upper is not None and self.value > (self.lower + self.upper) / 2 else self.lower
+
+
+def _short(text: str, most: int) -> str:
+    line = clean_text(text)
+    return line if len(line) <= most else line[: most - 1] + "…"
+
+
+def _finite(number: float | None) -> float | None:
+    return number if number is not None and math.isfinite(number) else None
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    if isinstance(value, float):
+        return _finite(value)
+    if isinstance(value, str):
+        return _short(value, SENTENCE)
+    if isinstance(value, dict):
+        return {clean_text(str(key)): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value

@@ -24,4 +24,4 @@ def judge(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> F
 
     Raises BotError for what a person has to mend: a column that isn't configured or isn't there.
     """
-    return JUDGES[one.monitor.metric](one, rows, window, left_out)
+    return JUDGES[one.monitor.metric](one, rows, window, left_out).fit_to_keep()

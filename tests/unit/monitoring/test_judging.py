@@ -1,5 +1,6 @@
 """One window judged: what fires, what does not, and in which words."""
 
+import json
 from datetime import timedelta
 
 import numpy as np
@@ -243,3 +244,21 @@ def test_a_band_of_counts_keeps_its_promise():
     assert 5 <= out <= 45
     assert isinstance(count_band([3] * 9, false_alarm_rate=0.01), Shortfall)
     assert Monitor.model_validate(COUNT).min_rows == 200
+
+
+def test_hostile_values_make_a_finding_that_can_be_kept(broken):
+    evil = "\x00<!channel>\ud800" + "x" * 5000
+    broken["origin"][broken["origin"] == "EWR"] = evil
+    reference = hours(150, seed=9)
+    reference["origin"][reference["origin"] == "EWR"] = evil
+    broken["dep_delay"][since(broken, BROKE)] = np.inf
+    finding = found(RANGE, broken, reference=reference)
+    assert finding.state is State.FIRING
+    assert len(finding.sentence) <= 600
+    json.dumps([finding.data, finding.value, finding.upper], allow_nan=False)
+    assert "\x00" not in f"{finding.sentence}{finding.segment}"
+    f"{finding.sentence}{finding.segment}".encode()
+    broken["carrier"][since(broken, START + 38 * HOUR)] = evil
+    shares = found({**DRIFT, "feature": "carrier"}, broken, reference=reference)
+    assert shares.state is State.FIRING
+    json.dumps(shares.data, allow_nan=False).encode()
