@@ -171,12 +171,15 @@ class Monitors:
         for missed in waiting(last, window.end, window.length, timedelta(0))[-MOST_A_TURN:]:
             self._judge(mine, one, rows, missed)
 
-    def _say(self, mine: Claim, finding: Finding) -> None:
+    def _say(self, mine: Claim, finding: Finding) -> bool:
+        """Show a state that is no judgement of a window; tells whether it is news."""
         with self.database.transaction() as session:
             now = self.clock.now()
             state = held(session, mine, now)
-            if state is not None:
-                state.state, state.sentence = finding.state, finding.sentence
+            if state is None or (state.state, state.sentence) == (finding.state, finding.sentence):
+                return False
+            state.state, state.sentence = finding.state, finding.sentence
+            return True
 
     @contextmanager
     def _shown_when_broken(self, mine: Claim) -> Iterator[None]:
@@ -186,15 +189,15 @@ class Monitors:
         except BusyError:
             log.warning("monitor.busy", key=mine.key)
         except BotError as error:
-            log.warning("monitor.broken", key=mine.key, problem=error.message)
-            self._broken(mine, error.message)
+            if self._broken(mine, error.message):
+                log.warning("monitor.broken", key=mine.key, problem=error.message)
         except Exception as error:
-            log.exception("monitor.broken", key=mine.key)
-            self._broken(mine, f"{type(error).__name__}: {error}")
+            if self._broken(mine, f"{type(error).__name__}: {error}"):
+                log.exception("monitor.broken", key=mine.key)
 
-    def _broken(self, mine: Claim, said: str) -> None:
+    def _broken(self, mine: Claim, said: str) -> bool:
         JUDGED.labels(State.BROKEN).inc()
-        self._say(mine, Finding(State.BROKEN, said[:500]))
+        return self._say(mine, Finding(State.BROKEN, said).fit_to_keep())
 
 
 def _stalled(last: datetime, evaluated: datetime, now: datetime, length: timedelta, lateness: timedelta) -> bool:
