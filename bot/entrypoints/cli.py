@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bot.core.errors import BotError
+from bot.entrypoints.checks import check_app
 
 app = typer.Typer(
     name="muster",
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 route_app = typer.Typer(help="Which alerts deserve a person.", no_args_is_help=True)
 app.add_typer(route_app, name="route")
+app.add_typer(check_app, name="check")
 
 
 @app.command()

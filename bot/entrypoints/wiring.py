@@ -1,6 +1,7 @@
 """The one file that knows everyone: it builds the parts and hands them to each other."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from pydantic import SecretStr
 from sqlmodel import Session
@@ -174,6 +175,11 @@ def _sources(catalog: Catalog, token: str) -> dict[str, tuple[Source, str]]:
             raise ConfigError(f"Source `{source.name}`: the variable {source.token.env} is not set.")
         found[source.name] = (source, secret)
     return found
+
+
+def base_of(settings: Settings) -> Path:
+    """The folder of muster.yaml, which its paths are relative to."""
+    return settings.config.resolve().parent if settings.config else Path.cwd()
 
 
 def revealed(secret: SecretStr | None) -> str | None:

@@ -1,0 +1,56 @@
+"""Every check there is, by name. A new one is a file beside these and a line here."""
+
+from bot.checks.drift import DriftParams
+from bot.checks.holdout import HoldoutParams
+from bot.checks.registry import Check, FeatureParams, Params, Registry
+from bot.checks.segments import SegmentParams
+
+ANY = ("no data", "too few rows")
+
+CHECKS = Registry()
+for _check in (
+    Check(
+        "null_rate",
+        "Share of missing values against the reference",
+        FeatureParams,
+        ("ok", "high", *ANY),
+        "bot.checks.null_rate",
+    ),
+    Check(
+        "range",
+        "Values outside their usual range; names a change of unit",
+        FeatureParams,
+        ("ok", "outside", "unit change", *ANY),
+        "bot.checks.value_range",
+    ),
+    Check(
+        "drift",
+        "Whether a feature, or which of all, moved",
+        DriftParams,
+        ("stable", "drifted", *ANY),
+        "bot.checks.drift",
+    ),
+    Check(
+        "segments",
+        "Which segment explains the change",
+        SegmentParams,
+        ("no change", "spread", "concentrated", *ANY),
+        "bot.checks.segments",
+    ),
+    Check(
+        "holdout",
+        "Performance on labelled rows against the hold-out set",
+        HoldoutParams,
+        ("holds", "degraded", "no labels", *ANY),
+        "bot.checks.holdout",
+    ),
+    Check(
+        "changes",
+        "What was deployed or changed near the onset",
+        Params,
+        ("none", "recent changes"),
+        "bot.checks.changes",
+        needs_rows=False,
+    ),
+):
+    CHECKS.add(_check)

@@ -1,0 +1,59 @@
+"""What a model answers, as a number a row: the share of one class, or the score."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.catalog.config import MonitorMetric
+from bot.checks.registry import Question
+from bot.core.errors import BotError
+from bot.statistics.columns import Column, as_numbers, category_text, is_numeric
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`value`: the class whose share is meant; None: the mean of a numeric column."""
+
+    column: str
+    value: str | None
+    words: str
+
+    @property
+    def is_share(self) -> bool:
+        return self.value is not None
+
+    def of(self, values: Column) -> Column:
+        """Return float64 of the same rows; a row without an answer is NaN."""
+        if self.value is None:
+            return as_numbers(values)
+        wanted = [np.nan if cell is None else float(category_text(cell) == self.value) for cell in values.tolist()]
+        return np.asarray(wanted, dtype=np.float64)
+
+
+def outcome_of(question: Question, value: str | None = None) -> Outcome:
+    """The answer to look at: the class asked for, else the one a monitor watches, else the score, else the rarest."""
+    data = question.rows.data
+    column = data.prediction or data.score
+    if column is None:
+        raise BotError(
+            f"Name the column of {question.model.name}'s answers in muster.yaml: `data.prediction` or `data.score`."
+        )
+    watched = next(
+        (
+            category_text(one.value)
+            for one in question.model.monitors
+            if one.metric is MonitorMetric.CLASS_SHARE and one.value is not None and one.feature in {None, column}
+        ),
+        None,
+    )
+    wanted = value or watched
+    if wanted is not None and data.prediction:
+        return Outcome(column, wanted, f"share of {wanted}")
+    sample = question.rows.window("predictions", None, question.at, [column]).columns[column]
+    if is_numeric(sample):
+        return Outcome(column, None, f"the mean of {column}")
+    names, counts = np.unique([category_text(cell) for cell in sample.tolist() if cell is not None], return_counts=True)
+    if names.size == 0:
+        raise BotError(f"Column `{column}` of {question.model.name} holds no answers.")
+    rarest = str(names[np.argmin(counts)])
+    return Outcome(column, rarest, f"share of {rarest}")

@@ -1,0 +1,153 @@
+"""Runs one check in a process group of its own, with limits; whatever happens there, the answer is a sentence."""
+
+import json
+import math
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO, Any
+
+from bot.catalog.config import Limits, Model
+from bot.checks.contract import FAILED, NOT_CONFIGURED, TIMED_OUT, CheckRequest, CheckResult
+from bot.checks.registry import Check, KnownChange, Question, read_params
+from bot.core.logging import get_logger
+
+OUTPUT_MIB = 8
+START_SECONDS = 10
+_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
+log = get_logger(__name__)
+
+
+def run_check(
+    check: Check,
+    request: CheckRequest,
+    model: Model | None,
+    *,
+    base: Path,
+    limits: Limits,
+    changes: Sequence[KnownChange] = (),
+) -> CheckResult:
+    """Answer one request. Raises BotError for parameters that are wrong; everything else is a verdict."""
+    params = read_params(check, request.params)
+    start = time.monotonic()
+    if not check.needs_rows:
+        known = model or Model(name=request.model or "this model")
+        answer = check.load()(Question(params, known, None, request.at, tuple(changes)))  # type: ignore[arg-type]
+    elif model is None or model.data is None:
+        answer = CheckResult(NOT_CONFIGURED, what_to_add(request.model))
+    else:
+        answer = _in_process(check, request, model, base, limits, changes)
+    return replace(answer, seconds=time.monotonic() - start)
+
+
+def what_to_add(model: str | None) -> str:
+    name = model or "the model's name"
+    return (
+        f"Muster does not know where {model or 'this model'}'s rows lie. Add to muster.yaml: "
+        f"`models: [{{name: {name}, data: {{predictions: path/to/*.parquet, time: event_time, prediction: answer}}}}]`."
+    )
+
+
+def _in_process(
+    check: Check,
+    request: CheckRequest,
+    model: Model,
+    base: Path,
+    limits: Limits,
+    changes: Sequence[KnownChange],
+) -> CheckResult:
+    asked = {
+        "room": check.room,
+        "params_type": f"{check.params.__module__}:{check.params.__qualname__}",
+        "params": dict(request.params),
+        "model": model.model_dump(mode="json"),
+        "limits": limits.model_dump(mode="json"),
+        "base": str(base.resolve()),
+        "at": request.at.isoformat(),
+        "changes": [
+            {"at": one.at.isoformat(), "kind": one.kind, "title": one.title, "version": one.version} for one in changes
+        ],
+        "memory_mib": limits.memory_mib,
+        "cpu_seconds": math.ceil(limits.seconds) * 2 + START_SECONDS,
+        "output_mib": OUTPUT_MIB,
+    }
+    with TemporaryFile() as question, TemporaryFile() as answer, TemporaryFile() as complaint:
+        question.write(json.dumps(asked).encode())
+        question.seek(0)
+        process = subprocess.Popen(  # our own interpreter, our own module
+            [sys.executable, "-m", "bot.checks.process"],
+            stdin=question,
+            stdout=answer,
+            stderr=complaint,
+            env={**{name: os.environ[name] for name in _KEPT if name in os.environ}, "OPENBLAS_NUM_THREADS": "2"},
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(limits.seconds + START_SECONDS / 2)
+        except subprocess.TimeoutExpired:
+            code = None
+        finally:
+            _end(process)
+        if code is None:
+            return CheckResult(TIMED_OUT, f"{check.name} was stopped after {limits.seconds:g} s. {_ask_less()}")
+        if code != 0:
+            return CheckResult(FAILED, _why(check, code, complaint, limits))
+        return _read(check, answer)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Stop the check and everything it started."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _why(check: Check, code: int, complaint: IO[bytes], limits: Limits) -> str:
+    complaint.seek(0)
+    said = complaint.read(64 * 1024).decode("utf-8", "replace").strip()
+    log.warning("check.failed", check=check.name, code=code, said=said[-2000:])
+    if "MemoryError" in said or "OutOfMemory" in said or "bad_alloc" in said or "Unable to allocate" in said:
+        return f"{check.name} needed more than the {limits.memory_mib} MiB it may use. {_ask_less()}"
+    if code == -signal.SIGXFSZ or "File too large" in said:
+        return f"{check.name} answered more than {OUTPUT_MIB} MiB; that is a fault of the check."
+    if code < 0:
+        name = signal.Signals(-code).name
+        return f"{check.name} was ended by {name}. {_ask_less()}"
+    last = said.splitlines()[-1] if said else f"exit status {code}"
+    return f"{check.name} failed: {last[:300]}"
+
+
+def _ask_less() -> str:
+    return "Ask for a shorter window, or raise `limits:` in muster.yaml."
+
+
+def _read(check: Check, answer: IO[bytes]) -> CheckResult:
+    answer.seek(0)
+    line = answer.readline()
+    try:
+        said: dict[str, Any] = json.loads(line)
+        return CheckResult(
+            **{
+                **said,
+                "columns": tuple(said.get("columns", ())),
+                "rows": tuple(tuple(row) for row in said.get("rows", ())),
+                "notes": tuple(said.get("notes", ())),
+                "window_start": _moment(said.get("window_start")),
+                "window_end": _moment(said.get("window_end")),
+                "png": answer.read() or None,
+            }
+        )
+    except (ValueError, TypeError, AttributeError):
+        return CheckResult(FAILED, f"{check.name} gave an answer that could not be read.")
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

@@ -1,0 +1,127 @@
+"""The two sides of a check: rows of the window asked for, and what they are compared with."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.catalog.values import format_duration
+from bot.checks.contract import NO_DATA, TOO_FEW, CheckResult
+from bot.checks.registry import Question
+from bot.data import Frame
+from bot.statistics.drift import rows_to_see_shift
+
+BEFORE = 7
+LEAST_ROWS = 50
+SEEN_SHIFT = 0.25
+LONGER = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 24 * 7))
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """now: the window's rows. then: the reference's. reference: its name in words."""
+
+    now: Frame
+    then: Frame
+    reference: str
+    start: datetime
+    end: datetime
+    notes: tuple[str, ...]
+
+    def answer(
+        self,
+        verdict: str,
+        sentence: str,
+        *,
+        columns: Sequence[str] = (),
+        rows: Sequence[Sequence[str]] = (),
+        data: dict[str, object] | None = None,
+        png: bytes | None = None,
+        alt: str = "",
+        notes: Sequence[str] = (),
+    ) -> CheckResult:
+        return CheckResult(
+            verdict=verdict,
+            sentence=sentence,
+            columns=tuple(columns),
+            rows=tuple(tuple(row) for row in rows),
+            window_start=self.start,
+            window_end=self.end,
+            rows_read=self.now.rows,
+            reference=self.reference,
+            notes=(*self.notes, *notes),
+            data=data or {},
+            png=png,
+            alt=alt,
+        )
+
+
+def window_of(question: Question, usual: timedelta | None = None) -> tuple[datetime, datetime, tuple[str, ...]]:
+    """Place the window: it ends at the question's moment, or with the newest row when nothing is that new."""
+    data = question.rows.data
+    length = question.params.window or usual or data.window
+    end, notes = question.at, ()
+    latest = question.rows.latest("predictions")
+    if latest is not None and latest < end - length:
+        end = latest + timedelta(microseconds=1)
+        gap = format_duration(timedelta(minutes=max(1, round((question.at - latest) / timedelta(minutes=1)))))
+        return end - length, end, (f"no rows are newer than {latest:%d %b %H:%M} UTC, {gap} before this was asked",)
+    return end - length, end, notes
+
+
+def read_sides(question: Question, columns: Sequence[str]) -> Sides | CheckResult:
+    """Read both sides; an answer at once when there is nothing, or too little, to compare."""
+    start, end, notes = window_of(question)
+    rows, data = question.rows, question.rows.data
+    wanted = list(dict.fromkeys(columns))
+    now = rows.window("predictions", start, end, wanted)
+    if data.reference:
+        known = set(rows.columns("reference"))
+        then = rows.window("reference", None, None, [name for name in wanted if name in known])
+        reference = "the reference"
+    else:
+        then = rows.window("predictions", start - BEFORE * (end - start), start, wanted)
+        reference = f"the {format_duration(BEFORE * (end - start))} before"
+    sides = Sides(now, then, reference, start, end, (*notes, *now.notes))
+    if now.rows == 0:
+        return sides.answer(NO_DATA, f"{question.model.name} has no rows {span(start, end)}. {longer(end - start)}")
+    if then.rows == 0:
+        return sides.answer(NO_DATA, f"There is nothing to compare with: {reference} has no rows.")
+    if now.rows < LEAST_ROWS:
+        need = rows_to_see_shift(SEEN_SHIFT, reference_rows=then.rows) or LEAST_ROWS
+        sentence = f"Only {now.rows:,} rows {span(start, end)}; {need:,} needed to see a shift of {SEEN_SHIFT} sigma."
+        return sides.answer(TOO_FEW, f"{sentence} {longer(end - start)}", data={"have": now.rows, "need": need})
+    return sides
+
+
+def span(start: datetime, end: datetime) -> str:
+    """Say a window: `from 02:00 to 03:00 UTC`, with the day where it spans more than one."""
+    same = start.date() == end.date()
+    first = f"{start:%H:%M}" if same else f"{start.day} {start:%b %H:%M}"
+    last = f"{end:%H:%M}" if same else f"{end.day} {end:%b %H:%M}"
+    seconds = ":%S" if end - start < timedelta(minutes=2) else ""
+    if seconds:
+        return f"from {start:%H:%M:%S} to {end:%H:%M:%S} UTC"
+    return f"from {first} to {last} UTC"
+
+
+def longer(length: timedelta) -> str:
+    wider = next((one for one in LONGER if one > length), None)
+    return f"Try a longer window: window={format_duration(wider)}." if wider else "No longer window would help."
+
+
+def features_of(question: Question) -> list[str]:
+    """The features named in muster.yaml, else every column both sides have that is no key, time or answer."""
+    data = question.rows.data
+    if data.features:
+        return list(data.features)
+    apart = {data.time, data.prediction, data.score, data.version, *([data.labels.key] if data.labels else [])}
+    names = question.rows.columns("predictions")
+    if data.reference:
+        known = set(question.rows.columns("reference"))
+        names = [name for name in names if name in known]
+    return [name for name in names if name not in apart]
+
+
+def unit_of(question: Question, feature: str) -> str:
+    known = question.rows.data.features.get(feature)
+    return f" {known.unit}" if known and known.unit else ""

@@ -1,0 +1,88 @@
+"""`muster check`: the same checks as in Slack, in the terminal."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bot.core.errors import BotError
+
+check_app = typer.Typer(help="Diagnostic checks on the models' data.", no_args_is_help=True)
+
+
+@check_app.command("list")
+def listed(as_json: Annotated[bool, typer.Option("--json", help="For scripts")] = False) -> None:
+    """What checks there are."""
+    from bot.checks.catalogue import CHECKS
+    from bot.checks.registry import usage
+
+    if as_json:
+        print(json.dumps([{"name": one.name, "summary": one.summary} for one in CHECKS.by_name.values()], indent=2))
+        return
+    for check in CHECKS.by_name.values():
+        print(f"{check.name:12} {check.summary}\n{'':12} {usage(check)}; answers {', '.join(check.verdicts)}")
+
+
+@check_app.command("run")
+def run(
+    name: Annotated[str, typer.Argument(help="The check")],
+    params: Annotated[list[str] | None, typer.Argument(help="feature=… window=…")] = None,
+    model: Annotated[str | None, typer.Option(help="The model; needed when there are several")] = None,
+    at: Annotated[str | None, typer.Option(help="Where the window ends, ISO 8601; default now")] = None,
+    png: Annotated[Path | None, typer.Option(help="Write the chart here")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts")] = False,
+) -> None:
+    """Run one check now."""
+    from bot.catalog.load import load_catalog
+    from bot.checks.contract import CheckRequest
+    from bot.checks.messages import footer, mark, table_text
+    from bot.checks.service import Checks
+    from bot.core.clock import SystemClock
+    from bot.core.database import Database
+    from bot.core.settings import Settings
+    from bot.entrypoints.serve import prepare_database
+    from bot.entrypoints.wiring import base_of
+    from bot.tables import CheckRun
+
+    settings = Settings()
+    catalog = load_catalog(settings.config)
+    checks = Checks(catalog, base_of(settings))
+    check, given = checks.registry.read_line(" ".join([name, *(f'"{one}"' for one in params or [])]))
+    if model is None and check.needs_rows:
+        with_data = [one.name for one in catalog.models if one.data]
+        if len(with_data) != 1:
+            known = ", ".join(with_data) or "none is configured; set MUSTER_CONFIG"
+            raise BotError(f"Which model? Add --model; there is {known}.")
+        model = with_data[0]
+    now = SystemClock().now()
+    request = CheckRequest(check.name, given, model, _moment(at) or now)
+    changes = []
+    if not check.needs_rows:
+        prepare_database(settings)
+        database = Database(settings.database_url)
+        with database.reading() as session:
+            changes = checks.changes(session, model, request.at)
+        database.close()
+    result = checks.run(request, changes)
+    if png and result.png:
+        png.write_bytes(result.png)
+    if as_json:
+        print(json.dumps(result.as_json(), indent=2))
+    else:
+        print(f"{mark(result.verdict)} {check.name}: {result.verdict}\n{result.sentence}")
+        if table := table_text(result.columns, result.rows):
+            print(f"\n{table}")
+        kept = CheckRun(name=check.name, requested_at=now, result=result.as_json())
+        print(f"\n{footer(kept).rpartition(' · ')[0]}" + (f"\nchart: {png}" if png and result.png else ""))
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BotError(f"{text} is no moment; write 2026-11-02T03:00Z.") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
