@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bot.core.ids import incident_label
 from bot.postmortems.document import ActionPoint, Document, Evidence, Fact, Moment, SeenAlert
 from bot.postmortems.metrics import metrics
-from bot.postmortems.narrative import at, detection, impact, summary
+from bot.postmortems.narrative import at, detection, ended, impact, summary
 from bot.postmortems.record import Record
 from bot.postmortems.response import factors, helped, hindered
 from bot.slack.text import clip
@@ -81,7 +81,7 @@ def _timeline(record: Record) -> Iterable[Moment]:
     found = [
         Moment(
             at=moment.happened_at,
-            what=clip(" ".join(record.names.named(moment.text).split()), MOST_TEXT) or moment.kind,
+            what=_said(moment.kind, " ".join(record.names.named(moment.text).split())),
             who=record.names.of(moment.actor) if moment.actor else _source(moment.kind, moment.data.get("source")),
             key=moment.key or moment.kind in KEY,
             kind=moment.kind,
@@ -91,6 +91,24 @@ def _timeline(record: Record) -> Iterable[Moment]:
     if incident.onset_at < incident.detected_at:
         found.append(Moment(at=incident.onset_at, what="The onset: it begins, not yet seen", key=True, kind="onset"))
     return sorted(found, key=lambda moment: (moment.at, moment.kind != "onset"))
+
+
+def _said(kind: str, text: str) -> str:
+    """Say what kind of thing it was where the text alone does not; what people said stands in quotes."""
+    text = clip(text, MOST_TEXT)
+    if kind == MESSAGE:
+        return f"“{text}”"
+    return f"{_LEAD[kind]}: {text}" if kind in _LEAD else text or kind
+
+
+_LEAD = {
+    "alert.firing": "Alert",
+    "channel.opened": "Channel opened",
+    "note": "Note",
+    "role.taken": "Role taken",
+    "severity.changed": "Severity",
+    "status.changed": "Status",
+}
 
 
 def _source(kind: str, source: object) -> str | None:
@@ -105,7 +123,7 @@ def _evidence(check: CheckRun, record: Record) -> Evidence:
     return Evidence(
         label=f"E-{check.id}",
         title=f"{check.name} {given}".strip(),
-        sentence=record.names.unnamed(check.sentence),
+        sentence=ended(record.names.unnamed(check.sentence)),
         verdict=check.verdict,
         columns=[str(name) for name in result.get("columns") or ()],
         rows=[[str(cell) for cell in row] for row in result.get("rows") or ()],

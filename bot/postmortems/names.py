@@ -39,6 +39,11 @@ class Names:
         return _words(text, {user: self.role_of(user) for user in {*self.people, *self.roles}}, self.role_of)
 
 
+def mentioned(text: str) -> set[str]:
+    """Return the ids of the people a text mentions."""
+    return {found[1] for found in _PERSON.finditer(text)}
+
+
 def _words(text: str, known: Mapping[str, str], who: Callable[[str], str]) -> str:
     text = _PERSON.sub(lambda found: known.get(found[1]) or found[2] or who(found[1]), text)
     text = _CHANNEL.sub(lambda found: f"#{found[2]}" if found[2] else "another channel", text)

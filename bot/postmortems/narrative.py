@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from bot.postmortems.document import Fact
 from bot.postmortems.metrics import duration
 from bot.postmortems.record import Record
-from bot.tables import ActionState, Alert, Resolution
+from bot.tables import ActionState, Alert, Resolution, SeveritySource
 
 NOT_RECORDED = "not recorded"
 _BACKFILL = {
@@ -91,8 +91,13 @@ def _how(record: Record) -> str:
 def _detected(record: Record) -> str:
     incident, first = record.incident, first_page(record)
     took = _after(incident.detected_at - incident.onset_at, "after it began")
-    by = f"by the alert of {first.monitor or first.name}" if first else "by a person, not by an alert"
-    return f"detected {took} {record.names.unnamed(by)}"
+    return f"detected {took} {f'by an {_monitor(first)}' if first else 'by a person, not by an alert'}"
+
+
+def _monitor(alert: Alert) -> str:
+    """Name the monitor where it has a name of its own, not the finding's words again."""
+    own = alert.monitor if alert.monitor not in {None, alert.name, alert.summary} else None
+    return f"alert of the monitor {own} from {alert.source}" if own else f"alert from {alert.source}"
 
 
 def _after(length: timedelta, words: str) -> str:
@@ -184,7 +189,8 @@ def _kpi(record: Record) -> str:
 
 def _severity(record: Record) -> str:
     incident = record.incident
-    why = f": {record.names.unnamed(incident.severity_reason)}" if incident.severity_reason else ""
+    chosen = incident.severity_source == SeveritySource.PERSON and incident.severity_reason
+    why = f": {record.names.unnamed(incident.severity_reason)}" if chosen else ""
     return f"{incident.severity}, {_SEVERITY_BY.get(incident.severity_source, incident.severity_source)}{why}"
 
 
@@ -196,14 +202,19 @@ def detection(record: Record) -> list[str]:
     else:
         limit = f", against a threshold of {first.threshold:,.4g}" if first.threshold is not None else ""
         seen = f" It observed {first.observed:,.4g}{limit}." if first.observed is not None else ""
-        name = record.names.unnamed(first.monitor or first.name)
-        said = [f"The {first.role} alert of {name} (from {first.source}) opened it at {at(first.first_seen_at)}.{seen}"]
+        finding = record.names.unnamed(first.summary or first.name).rstrip(".")
+        opened = at(first.first_seen_at, beside=incident.onset_at)
+        said = [f"“{finding}” opened it at {opened}: {_a(first.role)} {_monitor(first)}.{seen}"]
     took = incident.detected_at - incident.onset_at
     timely = "detection and onset are the same moment" if took < timedelta(seconds=1) else f"{duration(took)} passed"
     said.append(f"Timely? Between the onset at {at(incident.onset_at)} and detection {timely}.")
     verdict = incident.verdict or next((alert.verdict for alert in record.alerts if alert.verdict), None)
     said.append(f"Actionable? It was judged {_JUDGED.get(verdict or '', verdict)}." if verdict else _UNJUDGED)
     return [*said, *_earlier(record)]
+
+
+def _a(word: str) -> str:
+    return f"an {word}" if word[:1] in "aeiou" else f"a {word}"
 
 
 _UNJUDGED = "Actionable? Nobody has judged it yet."

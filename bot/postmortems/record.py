@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from bot.catalog.config import Catalog, Model
 from bot.changes.service import nearest
-from bot.postmortems.names import Names
+from bot.postmortems.names import Names, mentioned
 from bot.tables import (
     ActionItem,
     ActionRun,
@@ -118,7 +118,8 @@ def _names(session: Session, rows: Iterable[TimelineEvent], members: Iterable[In
 
 
 def unnamed_people(session: Session, record: Record) -> list[str]:
-    """Return the ids of those who took part and whom Slack has not named yet."""
+    """Return the ids of those who took part, or are spoken of, and whom Slack has not named yet."""
     taking_part = {moment.actor for moment in record.moments if moment.actor}
     taking_part |= {item.owner for item in record.items if item.owner}
+    taking_part = taking_part.union(*(mentioned(moment.text) for moment in record.moments))
     return sorted(user for user in taking_part if user[:1] in "UW" and session.get(Person, user) is None)

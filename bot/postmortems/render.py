@@ -16,6 +16,7 @@ ITEM_USAGE = "/incident item <what> [@owner] [due 2026-12-01]"
 EVIDENCE = "## Evidence\n\n"
 NO_EVIDENCE = "No check and no chart is on record."
 _ALWAYS = re.compile(r"[\\`*\[\]|~$]")
+_SPACES = re.compile(r"[^\S\u00a0]+")
 _EDGE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
 _BLOCK = re.compile(r"^([#>+=-])")
@@ -25,7 +26,7 @@ _MENTION = re.compile(r"@(?=\w)")
 
 def escaped(text: str) -> str:
     """Make text literal in Markdown: one line that opens no block, table cell, link, tag, formula or mention."""
-    text = " ".join(text.split())
+    text = _SPACES.sub(" ", text).strip()
     text = _ALWAYS.sub(lambda found: "\\" + found[0], text)
     text = _EDGE_UNDERSCORE.sub(r"\\_", text)
     text = _ENTITY.sub("&amp;", text).replace("<", "&lt;")
@@ -46,9 +47,14 @@ def days(moments: Iterable[Moment]) -> Iterable[tuple[str, Moment]]:
     before = None
     for moment in moments:
         day = moment.at.date()
-        shown = f"{moment.at:%H:%M}" if day == before else f"{moment.at.day} {moment.at:%b %H:%M}"
+        shown = f"{moment.at:%H:%M}" if day == before else short(moment.at)
         before = day
         yield shown, moment
+
+
+def short(moment: datetime) -> str:
+    """`2 Nov 02:40`, which no table breaks."""
+    return f"{moment.day}\u00a0{moment:%b}\u00a0{moment:%H:%M}"
 
 
 def _put_out(value: object) -> Markup:
@@ -67,7 +73,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"at": _at, "duration": duration, "days": days}
+    environment.filters |= {"at": _at, "short": short, "duration": duration, "days": days}
     return environment
 
 

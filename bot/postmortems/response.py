@@ -119,9 +119,10 @@ def factors(record: Record) -> list[str]:
 
 
 def _before(change: Change, record: Record) -> str:
-    gap = record.incident.onset_at - change.at
+    onset = record.incident.onset_at
+    gap, moment = onset - change.at, at(change.at, beside=onset)
     when = "before" if gap.total_seconds() >= 0 else "after"
     version = f" {change.version}" if change.version and change.version not in change.title else ""
     model = f" of {change.model}" if change.model else ""
     title = record.names.unnamed(change.title)
-    return f"A {change.kind} change{model} {duration(abs(gap))} {when} the onset, at {at(change.at)}: {title}{version}."
+    return f"A {change.kind} change{model} {duration(abs(gap))} {when} the onset, at {moment}: {title}{version}."
