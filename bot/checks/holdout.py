@@ -10,6 +10,7 @@ from bot.checks.windows import Sides, longer, span, window_of
 from bot.core.errors import BotError
 from bot.data import LABEL, Frame
 from bot.statistics.columns import as_numbers, category_text, is_numeric
+from bot.statistics.fault import SURE
 from bot.statistics.performance import (
     Measure,
     PerformanceChange,
@@ -22,6 +23,7 @@ from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import number, percent
 
 LEAST_LABELLED = 0.05
+LEAST_DROP = 0.02
 LEADING = (Measure.AUC, Measure.ACCURACY, Measure.MAE)
 
 
@@ -69,8 +71,8 @@ def run(question: Question) -> CheckResult:
 
 def _answer(sides: Sides, changes: dict[Measure, PerformanceChange], coverage: float) -> CheckResult:
     lead = next((measure for measure in LEADING if measure in changes), next(iter(changes)))
-    worse = [change for change in changes.values() if change.worse]
-    chosen = changes[lead] if changes[lead].worse or not worse else worse[0]
+    worse = [change for change in changes.values() if matters(change)]
+    chosen = changes[lead] if changes[lead] in worse or not worse else worse[0]
     sentence = f"{chosen.sentence.rstrip('.')}; {percent(coverage)} of the window is labelled"
     points = [("hold-out", chosen.reference), ("now", chosen.current)]
     chart = bars(
@@ -91,7 +93,7 @@ def _answer(sides: Sides, changes: dict[Measure, PerformanceChange], coverage: f
                 number(one.reference.value),
                 number(one.current.value),
                 number(one.drop),
-                "worse" if one.worse else "holds",
+                "worse" if matters(one) else "holds",
             )
             for measure, one in changes.items()
         ],
@@ -100,6 +102,11 @@ def _answer(sides: Sides, changes: dict[Measure, PerformanceChange], coverage: f
         png=chart.png,
         alt=chart.alt,
     )
+
+
+def matters(change: PerformanceChange) -> bool:
+    """Tell whether a drop is beyond chance and worth acting on: of many labels every difference is beyond chance."""
+    return change.p_value < SURE and change.drop >= LEAST_DROP * abs(change.reference.value)
 
 
 def _scores(question: Question, outcome: Outcome, frame: Frame, label: str) -> Scores:

@@ -1,5 +1,7 @@
 """Which segment explains the change: of the answer's share, of the score, or of a feature."""
 
+import math
+
 import numpy as np
 
 from bot.charts import bars
@@ -13,6 +15,7 @@ from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import number, percent
 
 LEAST_CHANGE = 0.02
+BEYOND_CHANCE = 3.3  # normal quantile of p = .001, two-sided
 
 
 class SegmentParams(FeatureParams):
@@ -46,7 +49,7 @@ def run(question: Question) -> CheckResult:
         return sides.answer(TOO_FEW, found.sentence)
     show = percent if share else number
     moved = f"{said} {show(found.reference_mean)} → {show(found.current_mean)}"
-    verdict, sentence = _verdict(found, moved, then, share=share)
+    verdict, sentence = _verdict(found, moved, then, now, share=share)
     shown = found.segments[:MOST_ROWS]
     chart = bars(
         [str(one.segment) for one in shown],
@@ -73,10 +76,11 @@ def run(question: Question) -> CheckResult:
     )
 
 
-def _verdict(found: Attribution, moved: str, then: Column, *, share: bool) -> tuple[str, str]:
-    """A change below two points of share, or a tenth of the reference's sigma, is none."""
+def _verdict(found: Attribution, moved: str, then: Column, now: Column, *, share: bool) -> tuple[str, str]:
+    """A change below two points of share, or a tenth of the reference's sigma, or within chance, is none."""
     spread = float(np.nanstd(then)) or 1.0
-    least = LEAST_CHANGE if share else 0.1 * spread
+    error = math.sqrt(sum(float(np.nanvar(side)) / max(1, np.size(side)) for side in (then, now)))
+    least = max(LEAST_CHANGE if share else 0.1 * spread, BEYOND_CHANCE * error)
     if abs(found.change) < least:
         return "no change", f"{moved}: no change to explain"
     if found.culprit is None:
