@@ -76,9 +76,9 @@ class World:
         return answer.json()["items"][0]
 
     def deliver(self):
-        """Run the sender until nothing is due."""
+        """Run the sender and the checks until nothing is due."""
         deadline = time.monotonic() + 20
-        while self.sender.deliver_one():
+        while self.sender.deliver_one() or self.muster.checks.run_next(self.muster.database, self.clock):
             assert time.monotonic() < deadline, "the outbox never empties"
 
     def advance(self, **length):

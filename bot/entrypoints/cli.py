@@ -8,6 +8,7 @@ import typer
 
 from bot.core.errors import BotError
 from bot.entrypoints.checks import check_app
+from bot.entrypoints.monitors import monitor_app
 
 app = typer.Typer(
     name="muster",
@@ -19,6 +20,7 @@ app = typer.Typer(
 route_app = typer.Typer(help="Which alerts deserve a person.", no_args_is_help=True)
 app.add_typer(route_app, name="route")
 app.add_typer(check_app, name="check")
+app.add_typer(monitor_app, name="monitor")
 
 
 @app.command()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bot.catalog.load import load_catalog
+from bot.checks.worker import CheckWorker
 from bot.core import logging
 from bot.core.database import Database
 from bot.core.errors import ConfigError, unknown
@@ -99,6 +100,10 @@ def start_work(muster: Muster, stop: threading.Event) -> list[threading.Thread]:
         threads.append(threading.Thread(target=sender.run, name=f"sender-{number}", daemon=True))
         threads.append(threading.Thread(target=_stops, args=(stop, sender.stop), daemon=True))
     threads.append(threading.Thread(target=_ticks, args=(muster, stop), name="ticks", daemon=True))
+    threads.append(threading.Thread(target=muster.monitors.run, args=(stop,), name="monitors", daemon=True))
+    worker = CheckWorker(muster.checks, muster.database, muster.clock)
+    threads.append(threading.Thread(target=worker.run, name="checks", daemon=True))
+    threads.append(threading.Thread(target=_stops, args=(stop, worker.stop), daemon=True))
     if app_token := revealed(muster.settings.slack_app_token):
         from slack_bolt.adapter.socket_mode import SocketModeHandler
 

@@ -15,9 +15,13 @@ from starlette.concurrency import run_in_threadpool
 from bot.alerts import api as alerts_api
 from bot.alerts import webhooks
 from bot.changes import api as changes_api
+from bot.checks import api as checks_api
 from bot.core.errors import BotError
 from bot.entrypoints.wiring import Muster, ping, revealed
 from bot.incidents import api as incidents_api
+from bot.monitoring import api as monitoring_api
+from bot.monitoring import batches
+from bot.postmortems import api as postmortems_api
 from bot.slack.signature import verify
 
 
@@ -42,6 +46,19 @@ def create_app(muster: Muster, *, signing_secret: str | None = None) -> FastAPI:
     app.include_router(incidents_api.routes(muster.database, token))
     app.include_router(changes_api.routes(muster.database, muster.clock, token))
     app.include_router(alerts_api.routes(muster.database, token))
+    app.include_router(checks_api.routes(muster.database, muster.clock, muster.checks, token))
+    app.include_router(monitoring_api.routes(muster.database, muster.catalog, muster.clock, token))
+    app.include_router(batches.routes(muster.catalog, muster.spool, token))
+    app.include_router(
+        postmortems_api.routes(
+            muster.database,
+            muster.clock,
+            muster.catalog,
+            token,
+            links=muster.links,
+            picture=muster.house.picture,
+        )
+    )
     _slack(app, muster, secret)
     _health(app, muster)
 

@@ -1,6 +1,7 @@
 """The one file that knows everyone: it builds the parts and hands them to each other."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -10,6 +11,9 @@ from bot.alerts.webhooks import PARSERS, Keys
 from bot.alerts.writer import Writer
 from bot.catalog.config import Catalog, Source
 from bot.catalog.values import SecretRef
+from bot.checks import deliveries as check_deliveries
+from bot.checks.handlers import CheckHandlers
+from bot.checks.service import Checks
 from bot.core.clock import Clock, SystemClock
 from bot.core.database import Database
 from bot.core.errors import ConfigError
@@ -20,13 +24,19 @@ from bot.escalation.deliveries import EscalationDeliveries
 from bot.incidents import jobs as incident_jobs
 from bot.incidents.deliveries import IncidentDeliveries, tell, want_person
 from bot.incidents.handlers import IncidentHandlers
-from bot.incidents.house import House
+from bot.incidents.house import House, Picture
+from bot.monitoring.jobs import Monitors
+from bot.monitoring.pictures import chart_of
 from bot.outbox.claims import Timing
 from bot.outbox.kinds import Kinds
 from bot.outbox.sender import Sender
+from bot.postmortems.deliveries import PostmortemDeliveries
+from bot.postmortems.handlers import PostmortemHandlers
+from bot.postmortems.links import Links
 from bot.slack.app import SlackApp
 from bot.slack.calls import Listeners
 from bot.slack.gateway import SlackCallError, SlackGateway
+from bot.tables import Alert
 from bot.timeline import capture
 
 log = get_logger(__name__)
@@ -89,6 +99,10 @@ class Muster:
     keys: Keys
     api_token: str
     team: "HomeTeam"
+    checks: Checks
+    monitors: Monitors
+    links: Links
+    spool: Path
 
     def meet_slack(self) -> None:
         """Learn who we are and where incidents are announced; raises SlackCallError while Slack is down."""
@@ -121,9 +135,17 @@ def build(
     house = House(catalog=catalog, announce=announcements, public_url=settings.public_url)
     listeners, kinds = Listeners(), Kinds()
     team = HomeTeam(gateway)
+    base = base_of(settings)
+    checks = Checks(catalog, base)
+    links = Links(settings.public_url, api_token)
+    house.picture, house.postmortem_url = alert_picture, links.url
     kinds.add(*IncidentDeliveries(house).kinds())
     kinds.add(*EscalationDeliveries(catalog, team.me).kinds())
+    kinds.add(*check_deliveries.kinds())
+    kinds.add(*PostmortemDeliveries(catalog, links.url).kinds())
     IncidentHandlers(house, listeners).register()
+    CheckHandlers(checks, listeners).register()
+    PostmortemHandlers(catalog, listeners, links.url).register()
     capture.register(listeners)
     slack = SlackApp(database, gateway, listeners, clock, tell=tell, home_team=team, want_person=want_person)
     return Muster(
@@ -141,7 +163,17 @@ def build(
         keys=Keys(_sources(catalog, webhook_token)),
         api_token=api_token,
         team=team,
+        checks=checks,
+        monitors=Monitors(database, house, base, clock),
+        links=links,
+        spool=base / "batches",
     )
+
+
+def alert_picture(session: Session, alert: Alert, _now: datetime) -> Picture | None:
+    """Draw an alert of our own monitors; other senders bring their pictures by link."""
+    chart = chart_of(session, alert)
+    return Picture(chart.png, chart.alt) if chart else None
 
 
 class HomeTeam:

@@ -77,7 +77,7 @@ class IncidentDeliveries:
             actions=[(action.name, action.title) for action in catalog.actions_for(incident.model) if action.approvers],
             tier=catalog.tier_of(incident.model),
             kpi=model.kpi if model else None,
-            postmortem_url=f"{self.house.public_url}/v1/incidents/{number}/postmortem?format=html" if ended else None,
+            postmortem_url=self.house.postmortem_url(number) if ended else None,
         )
 
     def _wanted(self, session: Session, row: OutboxRow, _now: datetime) -> NewChannel | None:

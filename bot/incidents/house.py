@@ -30,6 +30,7 @@ class House:
 
     announce: the channel that hears of a model's incidents. me: the bot's own user id. runbook_severity: what the
     matched runbook says. step_line: where the runbook stands, as one line of the card. picture: an alert's chart.
+    postmortem_url: where a browser reads an incident's postmortem.
     on_card: called in the transaction that learns the card is up. on_end: called in the one that ends the incident.
     """
 
@@ -40,5 +41,6 @@ class House:
     runbook_severity: Callable[[str, str | None, Mapping[str, str]], Severity | None] = _no_severity
     step_line: Callable[[Session, int, datetime], str | None] = field(default=lambda _session, _number, _now: None)
     picture: Callable[[Session, Alert, datetime], Picture | None] = field(default=lambda _session, _alert, _now: None)
+    postmortem_url: Callable[[int], str | None] = field(default=lambda _number: None)
     on_card: list[Follower] = field(default_factory=list)
     on_end: list[Follower] = field(default_factory=list)
