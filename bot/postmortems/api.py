@@ -8,9 +8,10 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from bot.catalog.config import Catalog
 from bot.core.clock import Clock
 from bot.core.database import Database
-from bot.postmortems.export import POLICY, Format, parse_format
+from bot.postmortems.export import POLICY, parse_format
+from bot.postmortems.fetch import fetch
 from bot.postmortems.links import Links
-from bot.postmortems.service import Exported, Pictures, current, draft, export, no_pictures
+from bot.postmortems.service import Pictures, no_pictures
 
 _LARGEST = 2**31 - 1
 
@@ -36,7 +37,7 @@ def routes(
     ) -> Response:
         if not (key and links.opens(number, key)):
             token(authorization)
-        found = _export(database, clock, catalog, number, parse_format(wanted), picture)
+        found = fetch(database, catalog, number, parse_format(wanted), clock.now(), picture=picture)
         headers = {
             "Content-Disposition": f'inline; filename="{found.filename}"',
             "Content-Security-Policy": POLICY,
@@ -47,17 +48,3 @@ def routes(
         return Response(found.content, media_type=found.media_type, headers=headers)
 
     return router
-
-
-def _export(
-    database: Database, clock: Clock, catalog: Catalog, number: int, form: Format, picture: Pictures
-) -> Exported:
-    """Write only when there is something new to write; draw outside the writing."""
-    now = clock.now()
-    with database.reading() as session:
-        found = current(session, catalog, number)
-    if found is None:
-        with database.transaction() as session:
-            found = draft(session, catalog, number, now, user=None)
-    with database.reading() as session:
-        return export(session, catalog, found, form, now, picture=picture)

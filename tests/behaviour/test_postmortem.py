@@ -4,12 +4,11 @@ import json
 from datetime import timedelta
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from bot.catalog.config import Catalog
-from bot.postmortems import api
-from bot.postmortems.deliveries import PostmortemDeliveries
-from bot.postmortems.handlers import PostmortemHandlers
-from bot.postmortems.links import Links
+from bot.entrypoints.postmortems import incident_app, postmortem_app
 from bot.postmortems.service import draft, latest
 from bot.tables import (
     Change,
@@ -27,26 +26,9 @@ PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 40
 WHERE = "/v1/incidents/1/postmortem"
 
 
-def connect(world):
-    """Connect the room to a world whose wiring does not know it."""
-    muster = world.muster
-    links = Links("https://muster.example", "secret")
-    if "postmortem" not in muster.listeners.subcommands:
-        PostmortemHandlers(muster.catalog, muster.listeners, links.url).register()
-        muster.kinds.add(*PostmortemDeliveries(muster.catalog, links.url).kinds())
-
-        def token(authorization):
-            assert authorization == f"Bearer {API}"
-
-        world.http.app.include_router(
-            api.routes(muster.database, muster.clock, muster.catalog, token, links=links),
-        )
-    return world
-
-
 @pytest.fixture
 def world(make_world):
-    return connect(make_world(CATALOG))
+    return make_world(CATALOG)
 
 
 def channel(world):
@@ -218,7 +200,7 @@ def test_the_file_comes_to_the_channel_once_with_three_sentences_and_a_link(worl
     assert "![" not in file.content.decode()
     assert here in file.channels
     message = next(one for one in channel(world).messages if "Postmortem of INC-1" in one["text"])
-    assert "https://muster.example/v1/incidents/1/postmortem?format=html" in message["text"]
+    assert "/v1/incidents/1/postmortem?format=html" in message["text"]
     assert "was resolved after 43 min" in message["text"]
     assert "is shared already" in world.command("postmortem", channel=here)
     world.advance(seconds=15)
@@ -307,3 +289,46 @@ def test_no_secret_of_an_alert_reaches_the_postmortem(world):
         assert "abc.def" not in text
         assert "xoxb-1" not in text
     assert json.loads(text)["alerts"][0]["says"] == "scoring fails with Bearer *** and ***"
+
+
+@pytest.fixture
+def terminal(world, database_url, monkeypatch):
+    incident_with_everything(world)
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+    app = typer.Typer()
+    app.add_typer(postmortem_app, name="postmortem")
+    app.add_typer(incident_app, name="incident")
+
+    def run(*words):
+        return CliRunner().invoke(app, list(words))
+
+    return run
+
+
+def test_the_terminal_writes_the_postmortem_with_its_charts_beside_it(terminal, tmp_path):
+    printed = terminal("postmortem", "export", "INC-1")
+    assert printed.exit_code == 0
+    assert printed.output.startswith("# INC-1 · ")
+    path = tmp_path / "new" / "INC-1.md"
+    written = terminal("postmortem", "export", "inc-1", "--format", "md", "--output", str(path))
+    assert written.output.split() == [str(path), str(path.parent / "E-1.png")]
+    assert "](E-1.png)" in path.read_text()
+    assert (path.parent / "E-1.png").read_bytes() == PNG
+    page = terminal("postmortem", "export", "1", "--format", "html", "--output", str(tmp_path / "p.html"))
+    assert page.output.split() == [str(tmp_path / "p.html")]
+    assert "data:image/png" in (tmp_path / "p.html").read_text()
+    wrong = terminal("postmortem", "export", "INC-1", "--format", "docx")
+    assert "`md`, `html`, `json`" in str(wrong.exception)
+    assert "INC-7" in str(terminal("postmortem", "export", "INC-7").exception)
+
+
+def test_the_terminal_lists_and_shows_incidents(terminal):
+    assert "No incident is open" in terminal("incident", "list").output
+    assert "INC-1" in terminal("incident", "list", "--all").output
+    shown = terminal("incident", "show", "INC-1").output
+    assert "INC-1 SEV2 resolved: fraud-v3 declines 31 % of payments" in shown
+    assert "TTD 20 min" in shown
+    assert "Ada: Acknowledged" in shown
+    content = json.loads(terminal("incident", "show", "INC-1", "--json").output)
+    assert content["timeline"][0]["kind"] == "alert.firing"
