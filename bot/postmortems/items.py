@@ -9,7 +9,7 @@ from bot.core.errors import BotError
 from bot.postmortems.render import ITEM_USAGE
 
 MOST_TEXT = 500
-_DUE = re.compile(r"(?:^|\s)due[:\s]\s*(\S+)\s*$", re.IGNORECASE)
+_DUE = re.compile(r"(?:^|\s)due[:\s]\s*(?!dates?\s*$)(\S+)\s*$", re.IGNORECASE)
 _OWNER = re.compile(r"(?:^|\s)(?:<@([UW][A-Z0-9]+)(?:\|[^<>]*)?>|@([\w.-]+))\s*$")
 
 

@@ -19,8 +19,8 @@ _ALWAYS = re.compile(r"[\\`*\[\]|~$]")
 _SPACES = re.compile(r"[^\S\u00a0]+")
 _EDGE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
-_BLOCK = re.compile(r"^([#>+=-])")
-_NUMBERED = re.compile(r"^(\d+)([.)])")
+_BLOCK = re.compile(r"^([#>]|[+-](?=\s|$)|-(?=[-\s]*$)|=(?==*$))")
+_NUMBERED = re.compile(r"^(\d+)([.)])(?=\s|$)")
 _MENTION = re.compile(r"@(?=\w)")
 
 
