@@ -49,7 +49,8 @@ class PostmortemHandlers:
         if not service.share(session, made, now, user=user):
             return Reply(f"The postmortem of {name} is shared already; nothing has happened since. {read_it}")
         where = f"<#{incident.channel_id}>" if incident.channel_id else "the incident's thread"
-        return Reply(f"The postmortem of {name} is on its way to {where}. {read_it}")
+        said = f"The postmortem of {name} is on its way to {where}. {read_it}"
+        return Reply("\n".join([said, *_to_reword(service.blame(session, self.catalog, number))]))
 
     def item(self, command: Command) -> Answer:
         incident, rest = incident_meant(command.session, command.text, command.channel)
@@ -80,6 +81,14 @@ class PostmortemHandlers:
         )
         tail = "" if new.owner else " Give it an owner by `@name`, so that somebody does it."
         return Reply(f"Added to the postmortem of *{incident_label(number)}*: {escape(new.text)}{_rest(made)}.{tail}")
+
+
+def _to_reword(sentences: list[str]) -> list[str]:
+    """Tell the one who drafts, and nobody else: edits of messages are followed by the timeline."""
+    if not sentences:
+        return []
+    lines = [f"> {escape(clip(' '.join(sentence.split()), 200))}" for sentence in sentences]
+    return ["This reads like blaming somebody. Edit it to what made it possible, then draft again:", *lines]
 
 
 def _listed(session: Session, number: int) -> str:

@@ -13,6 +13,7 @@ from bot.postmortems.metrics import duration
 from bot.postmortems.narrative import at
 
 ITEM_USAGE = "/incident item <what> [@owner] [due 2026-12-01]"
+MOST_ALERTS = 30
 EVIDENCE = "## Evidence\n\n"
 NO_EVIDENCE = "No check and no chart is on record."
 _ALWAYS = re.compile(r"[\\`*\[\]|~$]")
@@ -38,7 +39,8 @@ def escaped(text: str) -> str:
 
 def markdown(document: Document) -> str:
     """Write the document as CommonMark with GFM tables. Charts are images named by their label (`E-7.png`)."""
-    text = _ENVIRONMENT.get_template("template.md.j2").render(doc=document, usage=_CODE, no_evidence=NO_EVIDENCE)
+    template = _ENVIRONMENT.get_template("template.md.j2")
+    text = template.render(doc=document, usage=_CODE, no_evidence=NO_EVIDENCE, most_alerts=MOST_ALERTS)
     return re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
 
 

@@ -24,7 +24,10 @@ def helped(record: Record) -> list[str]:
         elif check.verdict in RULED_OUT:
             said.append(ended(f"Check {_check(check)} excluded something: {record.names.unnamed(check.sentence)}"))
     said += [
-        ended(f"Action “{action_title(record, run.name)}” worked{_took(run)}: {record.names.unnamed(run.result)}")
+        ended(
+            f"Action “{action_title(record, run.name)}” worked{_took(run)}:"
+            f" {record.names.unnamed(run.result)}{_after(run, record)}"
+        )
         for run in record.actions
         if run.state == ActionState.DONE
     ]
@@ -40,6 +43,12 @@ def _done(step: StepRun, record: Record) -> str:
 
 def _took(run: ActionRun) -> str:
     return f" in {duration(run.finished_at - run.started_at)}" if run.finished_at and run.started_at else ""
+
+
+def _after(run: ActionRun, record: Record) -> str:
+    """Tell what the check after an action saw."""
+    sentence = (run.data.get("verify") or {}).get("sentence")
+    return f" The check after it: {record.names.unnamed(str(sentence))}" if sentence else ""
 
 
 def _step(step: StepRun) -> str:

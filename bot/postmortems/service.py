@@ -11,11 +11,13 @@ from bot.catalog.config import Catalog
 from bot.core.ids import incident_label
 from bot.outbox.queue import Priority, put
 from bot.postmortems.assemble import assemble
+from bot.postmortems.blameless import blaming
 from bot.postmortems.export import Format, as_html, as_json, as_markdown, chart_labels, illustrated
 from bot.postmortems.record import Record, read, unnamed_people
 from bot.postmortems.render import markdown
 from bot.tables import Alert, CheckRun, OutboxRow, Postmortem, TimelineEvent
 from bot.timeline.mentioned import by_number
+from bot.timeline.moments import MESSAGE
 from bot.timeline.service import record as note
 
 DRAFTED = "postmortem.drafted"
@@ -105,6 +107,14 @@ def share(session: Session, postmortem: Postmortem, now: datetime, *, user: str 
         incident_id=number,
     )
     return True
+
+
+def blame(session: Session, catalog: Catalog, number: int) -> list[str]:
+    """Return what people wrote, and the postmortem quotes, that reads like blame."""
+    record = read(session, catalog, number)
+    texts = [moment.text for moment in record.moments if moment.kind in {MESSAGE, "note", "incident.resolved"}]
+    texts += [step.note for step in record.steps] + [item.text for item in record.items]
+    return [record.names.named(sentence) for sentence in blaming(texts, record.names.people)]
 
 
 def want_names(session: Session, record: Record, now: datetime) -> None:

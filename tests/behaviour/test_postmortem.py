@@ -207,6 +207,27 @@ def test_the_file_comes_to_the_channel_once_with_three_sentences_and_a_link(worl
     assert len([one for one in world.slack.workspace.files.values() if one.name.endswith(".md")]) == 1
 
 
+def test_whoever_drafts_is_told_what_reads_like_blame(world):
+    world.fire(model="fraud-v3", severity="page")
+    here = channel(world).id
+    stamp = world.say("<@U2> forgot to pin the unit again", here, user="U1")
+    said = world.command("postmortem", channel=here)
+    assert "reads like blaming" in said
+    assert "forgot to pin the unit again" in said
+    world.clock.at += timedelta(minutes=1)
+    world.actors.edit("U1", here, stamp, "the contract did not pin the unit")
+    world.settle()
+    assert "reads like blaming" not in world.command("postmortem", channel=here)
+
+
+def test_a_storm_fills_no_page(world):
+    world.fire(model="fraud-v3", severity="page")
+    for number in range(35):
+        world.fire(model="fraud-v3", severity="page", id=f"a{number}", title=f"feature {number} moved")
+    assert "6 more alerts came; the JSON export lists them all." in fetch(world).text
+    assert len(fetch(world, "json").json()["alerts"]) == 36
+
+
 def test_a_file_slack_refused_can_be_asked_for_again(world):
     incident_with_everything(world)
     world.slack.fail("files.getUploadURLExternal", error="missing_scope")

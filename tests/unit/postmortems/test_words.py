@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.errors import BotError
+from bot.postmortems.blameless import blaming
 from bot.postmortems.items import read_item
 from bot.postmortems.links import Links
 from bot.postmortems.names import Names, mentioned
@@ -94,3 +95,33 @@ def test_a_link_opens_one_postmortem():
 @pytest.mark.parametrize(("text", "says"), [("a", "a."), ("a. ", "a."), ("a…", "a…"), ("a?", "a?"), ("a..", "a.")])
 def test_a_sentence_ends_once(text, says):
     assert ended(text) == says
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "<@U1> forgot to pin the unit",
+        "It is Ada's fault.",
+        "he should have checked the feed",
+        "The cause was human error",
+        "Bo failed to test it",
+        "whoever deployed this was careless",
+    ],
+)
+def test_blame_is_found(text):
+    assert blaming([f"We saw it at 02:40. {text}"], NAMES.people) == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the feed failed to load",
+        "a data-quality fault at DE",
+        "Ada reverted the feed",
+        "the contract should have pinned the unit",
+        "Adamant about the fault line",
+        "",
+    ],
+)
+def test_systems_and_deeds_are_no_blame(text):
+    assert blaming([text], NAMES.people) == []
