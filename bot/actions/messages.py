@@ -37,14 +37,17 @@ _MARKS = {
 
 def code(text: str) -> str:
     """Show text as it is: in a code block it can't leave."""
-    safe = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "ˋ")
-    return f"```\n{clip(safe, _CODE)}\n```"
+    return f"```\n{clip(_literal(text), _CODE)}\n```"
+
+
+def _literal(text: str) -> str:
+    return plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace("`", "ˋ")
 
 
 def confirm_view(incident: int, action: Action, shown: Shown, private: str) -> View:
     """Ask the one who starts it whether they mean exactly this."""
     about = f"\n{escape(action.description)}" if action.description else ""
-    check = f"\nAfterwards this is checked: `{escape(action.verify)}`" if action.verify else ""
+    check = f"\nAfterwards this is checked: `{_literal(action.verify)}`" if action.verify else ""
     text = f"*{escape(action.title)}* for *{incident_label(incident)}* changes a system.{about}{check}"
     return View(
         type="modal",
@@ -126,16 +129,16 @@ def _verified(run: ActionRun) -> str | None:
     asked = run.data.get("verify")
     if not asked:
         return None
-    line = f"`{escape(str(asked.get('line', '')))}`"
+    line = _literal(str(asked.get("line", "")))
     if problem := asked.get("problem"):
-        return f"❔ It could not be verified by {line}: {escape(str(problem))}"
+        return f"❔ It could not be verified by `{line}`: {escape(str(problem))}"
     if "verdict" not in asked:
-        return f"🔎 Verifying by {line}…"
+        return f"🔎 Verifying by `{line}`…"
     sentence = escape(str(asked.get("sentence") or ""))
     if asked["verdict"] in CALM:
         return f"✅ Verified: {sentence}"
     if asked["verdict"] in _SILENT:
-        return f"❔ The check after it could not tell: {sentence} Ask again with `/incident check {line.strip('`')}`."
+        return f"❔ The check after it could not tell: {sentence} Ask again with `/incident check {line}`."
     return f"⚠️ Not better yet: {sentence} Look again before you resolve."
 
 

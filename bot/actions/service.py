@@ -26,6 +26,12 @@ _LOST = (
     " Look at the system itself before trying again."
 )
 
+_WORDS = {
+    calls.Happened.YES: "worked",
+    calls.Happened.NO: "did not work",
+    calls.Happened.UNKNOWN: "may or may not have worked",
+}
+
 
 def _nothing(_session: Session, _incident: Incident, _now: datetime) -> None:
     return
@@ -216,7 +222,7 @@ class Actions:
         run.state = ActionState.DONE if worked else ActionState.FAILED
         run.result, run.finished_at, run.lease_until = outcome.sentence, now, None
         run.data = {**run.data, "happened": outcome.happened.value, "status": outcome.status}
-        text = f"“{self.title(run.name)}” {'worked' if worked else 'did not work'}: {outcome.sentence}"
+        text = f"“{self.title(run.name)}” {_WORDS[outcome.happened]}: {outcome.sentence}"
         data = {"action": run.id, "happened": outcome.happened.value, "key": True}
         record(session, run.incident_id, now, kind=f"action.{run.state}", text=text, data=data)
         if worked:

@@ -77,7 +77,9 @@ def hindered(record: Record) -> list[str]:
             )
     for run in record.actions:
         if run.state in {ActionState.FAILED, ActionState.REFUSED}:
-            state = "failed" if run.state == ActionState.FAILED else "was refused"
+            unsure = run.data.get("happened") == "unknown"
+            failed = "may or may not have worked" if unsure else "failed"
+            state = failed if run.state == ActionState.FAILED else "was not run"
             why = f": {names.unnamed(run.result)}" if run.result else ""
             said.append(ended(f"Action “{action_title(record, run.name)}” {state}{why}"))
     said += [
