@@ -49,4 +49,4 @@ def world(database_url):
 def make_world(database_url):
     """Make a world with a configuration of its own."""
     with ExitStack() as made:
-        yield lambda catalog: made.enter_context(World(database_url, catalog))
+        yield lambda catalog=None, **more: made.enter_context(World(database_url, catalog, **more))

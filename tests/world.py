@@ -3,6 +3,7 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from pydantic import SecretStr
 from starlette.testclient import TestClient
@@ -12,12 +13,14 @@ from bot.core.migrations import migrate
 from bot.core.settings import Settings
 from bot.entrypoints.web import create_app
 from bot.entrypoints.wiring import build
+from bot.outbox.claims import Timing
 from bot.slack.signature import sign
 from bot.workspace.actors import Actors
 from bot.workspace.dispatch import Dispatcher, HttpApp
 from tests.fake_slack import BOT, TEAM, FakeSlack
 
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
+NO_RUNBOOKS = Path(__file__).parent / "no_runbooks"
 WEBHOOK, API, SECRET = "webhook-token", "api-token", "signing-secret"
 
 
@@ -30,13 +33,14 @@ class FrozenClock:
 
 
 class World:
-    def __init__(self, database_url, catalog=None):
+    def __init__(self, database_url, catalog=None, *, runbooks=NO_RUNBOOKS, paced=False):
         self.clock = FrozenClock()
         self.slack = FakeSlack(self.clock)
         self.settings = Settings(
             database_url=database_url,
             slack_api_url=self.slack.url,
             slack_signing_secret=SecretStr(SECRET),
+            runbooks=runbooks,
         )
         self.muster = build(
             self.settings,
@@ -48,7 +52,8 @@ class World:
         )
         migrate(self.muster.database)
         self.muster.meet_slack()
-        self.sender = self.muster.sender()
+        self.muster.checks.isolated = False
+        self.sender = self.muster.sender(Timing(paced=paced))
         self.http = TestClient(create_app(self.muster), raise_server_exceptions=False)
         self.door = Door(self.clock, HttpApp("/slack/events", SECRET), http=self.http)
         self.actors = Actors(self.slack.workspace, self.door, bot=BOT)
@@ -77,7 +82,7 @@ class World:
 
     def deliver(self):
         """Run the sender and the checks until nothing is due."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while self.sender.deliver_one() or self.muster.checks.run_next(self.muster.database, self.clock):
             assert time.monotonic() < deadline, "the outbox never empties"
 

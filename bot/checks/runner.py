@@ -18,7 +18,9 @@ from typing import IO, Any
 from bot.catalog.config import Limits, Model
 from bot.checks.contract import FAILED, NOT_CONFIGURED, TIMED_OUT, CheckRequest, CheckResult
 from bot.checks.registry import Check, KnownChange, Question, read_params
+from bot.core.errors import BotError
 from bot.core.logging import get_logger
+from bot.data import open_model
 
 OUTPUT_MIB = 8
 START_SECONDS = 10
@@ -34,8 +36,12 @@ def run_check(
     base: Path,
     limits: Limits,
     changes: Sequence[KnownChange] = (),
+    isolated: bool = True,
 ) -> CheckResult:
-    """Answer one request. Raises BotError for parameters that are wrong; everything else is a verdict."""
+    """Answer one request. Raises BotError for parameters that are wrong; everything else is a verdict.
+
+    isolated: in a process group of its own, with limits; False only where the caller is such a process already.
+    """
     params = read_params(check, request.params)
     start = time.monotonic()
     if not check.needs_rows:
@@ -43,9 +49,18 @@ def run_check(
         answer = check.load()(Question(params, known, None, request.at, tuple(changes)))  # type: ignore[arg-type]
     elif model is None or model.data is None:
         answer = CheckResult(NOT_CONFIGURED, what_to_add(request.model))
-    else:
+    elif isolated:
         answer = _in_process(check, request, model, base, limits, changes)
+    else:
+        answer = _here(check, Question(params, model, open_model(model, base, limits), request.at, tuple(changes)))
     return replace(answer, seconds=time.monotonic() - start)
+
+
+def _here(check: Check, question: Question) -> CheckResult:
+    try:
+        return check.load()(question)
+    except BotError as error:
+        return CheckResult(NOT_CONFIGURED, error.message)
 
 
 def what_to_add(model: str | None) -> str:

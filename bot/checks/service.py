@@ -35,6 +35,7 @@ class Checks:
     base: Path
     registry: Registry = field(default_factory=lambda: CHECKS)
     followers: list[CheckFollower] = field(default_factory=list)
+    isolated: bool = True
 
     def ask(
         self,
@@ -71,7 +72,7 @@ class Checks:
         check = self.registry.find(request.name)
         model = self.catalog.model(request.model)
         limits = self.catalog.limits
-        return run_check(check, request, model, base=self.base, limits=limits, changes=changes)
+        return run_check(check, request, model, base=self.base, limits=limits, changes=changes, isolated=self.isolated)
 
     def changes(self, session: Session, model: str | None, onset: datetime) -> list[KnownChange]:
         """What people changed near a moment, for the check of that name."""

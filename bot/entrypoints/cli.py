@@ -9,6 +9,8 @@ import typer
 from bot.core.errors import BotError
 from bot.entrypoints.checks import check_app
 from bot.entrypoints.monitors import monitor_app
+from bot.entrypoints.postmortems import incident_app, postmortem_app
+from bot.entrypoints.runbooks import runbook_app
 
 app = typer.Typer(
     name="muster",
@@ -20,6 +22,9 @@ app = typer.Typer(
 route_app = typer.Typer(help="Which alerts deserve a person.", no_args_is_help=True)
 app.add_typer(route_app, name="route")
 app.add_typer(check_app, name="check")
+app.add_typer(incident_app, name="incident")
+app.add_typer(postmortem_app, name="postmortem")
+app.add_typer(runbook_app, name="runbook")
 app.add_typer(monitor_app, name="monitor")
 
 

@@ -7,7 +7,9 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bot.actions.jobs import ActionWorker
 from bot.catalog.load import load_catalog
+from bot.charts.canvas import warm
 from bot.checks.worker import CheckWorker
 from bot.core import logging
 from bot.core.database import Database
@@ -101,9 +103,14 @@ def start_work(muster: Muster, stop: threading.Event) -> list[threading.Thread]:
         threads.append(threading.Thread(target=_stops, args=(stop, sender.stop), daemon=True))
     threads.append(threading.Thread(target=_ticks, args=(muster, stop), name="ticks", daemon=True))
     threads.append(threading.Thread(target=muster.monitors.run, args=(stop,), name="monitors", daemon=True))
-    worker = CheckWorker(muster.checks, muster.database, muster.clock)
-    threads.append(threading.Thread(target=worker.run, name="checks", daemon=True))
-    threads.append(threading.Thread(target=_stops, args=(stop, worker.stop), daemon=True))
+    workers: dict[str, CheckWorker | ActionWorker] = {
+        "checks": CheckWorker(muster.checks, muster.database, muster.clock),
+        "actions": ActionWorker(muster.actions, muster.database, muster.clock),
+    }
+    for name, worker in workers.items():
+        threads.append(threading.Thread(target=worker.run, name=name, daemon=True))
+        threads.append(threading.Thread(target=_stops, args=(stop, worker.stop), daemon=True))
+    threads.append(threading.Thread(target=warm, name="charts", daemon=True))
     if app_token := revealed(muster.settings.slack_app_token):
         from slack_bolt.adapter.socket_mode import SocketModeHandler
 

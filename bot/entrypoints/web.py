@@ -22,6 +22,7 @@ from bot.incidents import api as incidents_api
 from bot.monitoring import api as monitoring_api
 from bot.monitoring import batches
 from bot.postmortems import api as postmortems_api
+from bot.runbooks import api as runbooks_api
 from bot.slack.signature import verify
 
 
@@ -59,6 +60,7 @@ def create_app(muster: Muster, *, signing_secret: str | None = None) -> FastAPI:
             picture=muster.house.picture,
         )
     )
+    app.include_router(runbooks_api.routes(muster.runbooks.library))
     _slack(app, muster, secret)
     _health(app, muster)
 

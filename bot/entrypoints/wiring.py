@@ -1,5 +1,6 @@
 """The one file that knows everyone: it builds the parts and hands them to each other."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -7,6 +8,10 @@ from pathlib import Path
 from pydantic import SecretStr
 from sqlmodel import Session
 
+from bot.actions import jobs as action_jobs
+from bot.actions.deliveries import ActionDeliveries
+from bot.actions.handlers import ActionHandlers
+from bot.actions.service import Actions
 from bot.alerts.webhooks import PARSERS, Keys
 from bot.alerts.writer import Writer
 from bot.catalog.config import Catalog, Source
@@ -22,6 +27,7 @@ from bot.core.settings import Settings
 from bot.escalation import jobs as escalation_jobs
 from bot.escalation.deliveries import EscalationDeliveries
 from bot.incidents import jobs as incident_jobs
+from bot.incidents import service as incidents
 from bot.incidents.deliveries import IncidentDeliveries, tell, want_person
 from bot.incidents.handlers import IncidentHandlers
 from bot.incidents.house import House, Picture
@@ -33,10 +39,15 @@ from bot.outbox.sender import Sender
 from bot.postmortems.deliveries import PostmortemDeliveries
 from bot.postmortems.handlers import PostmortemHandlers
 from bot.postmortems.links import Links
+from bot.runbooks import jobs as runbook_jobs
+from bot.runbooks.deliveries import RunbookDeliveries
+from bot.runbooks.handlers import RunbookHandlers
+from bot.runbooks.library import load as load_library
+from bot.runbooks.service import Runbooks
 from bot.slack.app import SlackApp
 from bot.slack.calls import Listeners
 from bot.slack.gateway import SlackCallError, SlackGateway
-from bot.tables import Alert
+from bot.tables import Alert, CheckRun, Incident
 from bot.timeline import capture
 
 log = get_logger(__name__)
@@ -101,6 +112,8 @@ class Muster:
     team: "HomeTeam"
     checks: Checks
     monitors: Monitors
+    runbooks: Runbooks
+    actions: Actions
     links: Links
     spool: Path
 
@@ -114,6 +127,8 @@ class Muster:
         now = self.clock.now()
         escalation_jobs.tick(self.database, now)
         incident_jobs.tick(self.database, self.house, now)
+        runbook_jobs.tick(self.database, self.runbooks, now)
+        action_jobs.tick(self.database, self.actions, now)
 
     def sender(self, timing: Timing | None = None) -> Sender:
         return Sender(self.database, self.gateway, self.kinds, self.clock, timing=timing)
@@ -139,12 +154,23 @@ def build(
     checks = Checks(catalog, base)
     links = Links(settings.public_url, api_token)
     house.picture, house.postmortem_url = alert_picture, links.url
+    runbooks = Runbooks(load_library(settings.runbooks), catalog, checks, changed=incidents.changed)
+    actions = Actions(catalog, ask=asking(checks), mitigated=incidents.mitigated)
+    house.runbook_severity = runbooks.library.severity_of
+    house.step_line = runbooks.card_line
+    house.on_card.append(runbooks.begin)
+    house.on_end.append(runbooks.end_for)
+    checks.followers += [runbooks.check_finished, actions.check_finished]
     kinds.add(*IncidentDeliveries(house).kinds())
     kinds.add(*EscalationDeliveries(catalog, team.me).kinds())
     kinds.add(*check_deliveries.kinds())
+    kinds.add(*RunbookDeliveries(runbooks, settings.public_url).kinds())
+    kinds.add(*ActionDeliveries(actions).kinds())
     kinds.add(*PostmortemDeliveries(catalog, links.url).kinds())
     IncidentHandlers(house, listeners).register()
     CheckHandlers(checks, listeners).register()
+    RunbookHandlers(runbooks, listeners, settings.public_url).register()
+    ActionHandlers(actions, listeners).register()
     PostmortemHandlers(catalog, listeners, links.url).register()
     capture.register(listeners)
     slack = SlackApp(database, gateway, listeners, clock, tell=tell, home_team=team, want_person=want_person)
@@ -164,10 +190,22 @@ def build(
         api_token=api_token,
         team=team,
         checks=checks,
+        runbooks=runbooks,
+        actions=actions,
         monitors=Monitors(database, house, base, clock),
         links=links,
         spool=base / "batches",
     )
+
+
+def asking(checks: Checks) -> Callable[[Session, datetime, Incident, str], CheckRun]:
+    """Let actions queue the check that verifies them."""
+
+    def ask(session: Session, now: datetime, incident: Incident, line: str) -> CheckRun:
+        check, params = checks.registry.read_line(line)
+        return checks.ask(session, now, name=check.name, params=params, model=incident.model, incident_id=incident.id)
+
+    return ask
 
 
 def alert_picture(session: Session, alert: Alert, _now: datetime) -> Picture | None:

@@ -54,6 +54,7 @@ class IncidentHandlers:
         add("resolve", "[what fixed it]", "Resolve this incident", self.resolve, order=20)
         self.listeners.action("incident.acknowledge", self.pressed_acknowledge)
         self.listeners.action("incident.resolve", self.pressed_resolve)
+        self.listeners.action("incident.false_alarm", self.pressed_false_alarm)
         self.listeners.action("incident.escalate", self.pressed_escalate)
         self.listeners.action("escalation.accept", self.pressed_acknowledge)
         self.listeners.action("escalation.pass", self.pressed_escalate)
@@ -192,6 +193,12 @@ class IncidentHandlers:
     def pressed_resolve(self, press: Press) -> Answer:
         number, _ = press.target()
         return self._resolve_view(by_number(press.session, number))
+
+    def pressed_false_alarm(self, press: Press) -> Answer:
+        number, _ = press.target()
+        wrong, why = Resolution.FALSE_ALARM, "closed by the runbook"
+        service.resolve(press.session, self.house, number, press.user, press.now, resolution=wrong, fix=why)
+        return None
 
     def submitted_resolve(self, sent: Submission) -> Answer:
         choice = sent.values.get("how") or "fixed"

@@ -232,6 +232,14 @@ def set_status(
     return incident
 
 
+def mitigated(session: Session, incident: Incident, now: datetime) -> None:
+    """The harm has stopped: from here on it is watched."""
+    if incident.mitigated_at is None:
+        incident.mitigated_at = now
+    if lifecycle.is_open(incident.status) and incident.status != IncidentStatus.MONITORING:
+        set_status(session, incident_id(incident), IncidentStatus.MONITORING, None, now, "a mitigation worked")
+
+
 def note(session: Session, number: int, text: str, user: str, now: datetime) -> None:
     by_number(session, number)
     record(session, number, now, kind="note", text=text, actor=user, data={"key": True})

@@ -14,11 +14,15 @@ from bot.tables import OutboxRow, OutboxState
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Call timeout < lease < settle, so that a late effect is seen before anything is said again."""
+    """Call timeout < lease < settle, so that a late effect is seen before anything is said again.
+
+    paced: False for a server that is not Slack and sets no pace; what it asks for by Retry-After holds all the same.
+    """
 
     lease: timedelta = timedelta(seconds=10)
     settle: timedelta = timedelta(seconds=15)
     not_yet: timedelta = timedelta(milliseconds=500)
+    paced: bool = True
 
 
 def claim(session: Session, now: datetime, timing: Timing) -> OutboxRow | None:

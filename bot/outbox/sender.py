@@ -120,7 +120,8 @@ class Sender:
             SENT.labels(row.kind, "superseded").inc()
             return None
         method, channel = _bucket(kind, work)
-        wait = reserve(session, paces(method, channel), now) if method else timedelta(0)
+        held = paces(method, channel, paced=self.timing.paced) if method else []
+        wait = reserve(session, held, now)
         if wait > timedelta(0):
             claims.give_back(session, row, now + wait, ambiguous=row.ambiguous)
             return None

@@ -23,6 +23,7 @@ from bot.slack.text import escape
 
 log = get_logger(__name__)
 _ANY = re.compile(".*", re.DOTALL)
+_NAMED = re.compile(r"&lt;([@#][A-Z0-9]+)&gt;")
 COMMAND = "/incident"
 WAIT_SECONDS = 2.0
 GUEST = "Only full members of this workspace can respond to incidents. Ask one of them in this channel."
@@ -214,8 +215,9 @@ class _FieldsRefused(Exception):  # noqa: N818
 
 
 def escape_sentence(message: str) -> str:
-    """Errors carry names people typed; code marks stay, everything else is literal."""
-    return "`".join(escape(part) for part in message.split("`"))
+    """Escape an error for the one person who sees it; code spans and the names of people and channels stay."""
+    escaped = "`".join(escape(part) for part in message.split("`"))
+    return _NAMED.sub(r"<\1>", escaped)
 
 
 def _dicts(blocks: Any) -> list[dict[str, Any]]:  # noqa: ANN401

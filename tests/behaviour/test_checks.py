@@ -29,8 +29,6 @@ def channel(world):
 
 
 def said(world):
-    for _ in range(5):
-        world.advance(seconds=2)
     return [message for message in channel(world).messages if "evidence E-" in message["text"]]
 
 
@@ -81,8 +79,6 @@ def test_a_model_muster_has_no_data_of_still_gets_an_answer(faulty):
     faulty.fire(model="other", severity="page")
     where = faulty.slack.channel("inc-2-")
     faulty.command("check drift", channel=where.id)
-    for _ in range(4):
-        faulty.advance(seconds=2)
     [answer] = [message["text"] for message in where.messages if "evidence E-" in message["text"]]
     assert "not configured" in answer
     assert "muster.yaml" in answer

@@ -1,0 +1,56 @@
+"""Markdown as Slack's mrkdwn: what runbooks use, and text for the rest."""
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from bot.slack.text import clip, escape
+
+_PARSER = MarkdownIt("commonmark", {"html": False})
+MOST = 2800
+
+
+def to_mrkdwn(text: str) -> str:
+    """Turn an instruction into mrkdwn, clipped to one section."""
+    lines: list[str] = []
+    depth, numbers = 0, []
+    for token in _PARSER.parse(text):
+        if token.type in {"bullet_list_open", "ordered_list_open"}:
+            depth += 1
+            numbers.append(0 if token.type == "ordered_list_open" else None)
+        elif token.type in {"bullet_list_close", "ordered_list_close"}:
+            depth -= 1
+            numbers.pop()
+        elif token.type == "list_item_open":
+            if numbers[-1] is not None:
+                numbers[-1] += 1
+            mark = f"{numbers[-1]}." if numbers[-1] is not None else "•"
+            lines.append(f"{'    ' * (depth - 1)}{mark} ")
+        elif token.type == "inline":
+            said = _inline(token.children or [])
+            if depth and lines and lines[-1].endswith(("• ", ". ")):
+                lines[-1] += said
+            else:
+                lines += [said, ""]
+        elif token.type in {"fence", "code_block"}:
+            lines += [f"```\n{escape(token.content.rstrip())}\n```", ""]
+    return clip("\n".join(lines).strip(), MOST)
+
+
+def _inline(tokens: list[Token]) -> str:
+    parts = []
+    for token in tokens:
+        if token.type == "text":
+            parts.append(escape(token.content))
+        elif token.type == "code_inline":
+            parts.append(f"`{escape(token.content)}`")
+        elif token.type in {"strong_open", "strong_close"}:
+            parts.append("*")
+        elif token.type in {"em_open", "em_close"}:
+            parts.append("_")
+        elif token.type in {"softbreak", "hardbreak"}:
+            parts.append(" " if token.type == "softbreak" else "\n")
+        elif token.type == "link_open":
+            parts.append(f"<{escape(str(token.attrs.get('href', '')))}|")
+        elif token.type == "link_close":
+            parts.append(">")
+    return "".join(parts)
