@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from bot.workspace.emoji import emoji_for
 from bot.workspace.mrkdwn import Reader, near_day, plain, preview, to_html
-from bot.workspace.state import COLOURS, Channel, Ephemeral, Json, StoredFile, User, Workspace
+from bot.workspace.state import COLOURS, Channel, Ephemeral, Json, SlackError, StoredFile, User, Workspace
 
 TOGETHER_SECONDS = 300
 _PICTURES = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF8", "image/gif"))
@@ -303,14 +303,16 @@ def typed(text: str, workspace: Workspace) -> str:
 
 
 def choice_of(element: Json, values: Sequence[str]) -> Json:
-    """Say what was chosen in an element as Slack sends it; an unknown option is refused by `KeyError`."""
+    """Say what was chosen in an element as Slack sends it; an option that is gone is refused."""
     kind = element["type"]
     options: dict[str, Any] = {option["value"]: option for option in element.get("options", [])}
     first = values[0] if values else ""
+    if options and not (values and set(values) <= set(options)) and kind != "checkboxes":
+        raise SlackError("action_not_found")
     if kind in {"static_select", "overflow", "radio_buttons"}:
         return {"selected_option": options[first]}
     if kind == "checkboxes":
-        return {"selected_options": [options[one] for one in values]}
+        return {"selected_options": [options[one] for one in values if one in options]}
     if kind == "users_select":
         return {"selected_user": first}
     return {"selected_date": first} if kind == "datepicker" else {}

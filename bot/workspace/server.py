@@ -18,11 +18,13 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
 from bot.core.clock import Clock
-from bot.workspace import conversations, messages, methods
+from bot.workspace import conversations, messages, methods, pages
 from bot.workspace.actors import Actors
 from bot.workspace.dispatch import Dispatcher, HttpApp
+from bot.workspace.pages import Commands
 from bot.workspace.sockets import SocketDoor
 from bot.workspace.state import Json, Workspace
+from bot.workspace.stream import Streams
 
 LOOPBACK = ("127.0.0.1", "localhost")
 LARGEST_FILE = 32 * 1024 * 1024
@@ -33,6 +35,7 @@ class LocalWorkspace:
     """A workspace with its server, in a thread of its own. Closed to other machines on purpose: it has no log-in.
 
     app: where signed requests of the workspace go when no socket is connected.
+    commands: each slash command as typed (`/incident ack`), its hint and its summary, for the page's completion.
     """
 
     def __init__(
@@ -44,6 +47,7 @@ class LocalWorkspace:
         app_token: str = "xapp-local",  # noqa: S107
         port: int = 0,
         app: HttpApp | None = None,
+        commands: Commands = tuple,
     ) -> None:
         self.workspace = workspace
         self.bot = bot
@@ -51,6 +55,8 @@ class LocalWorkspace:
         self.dispatcher = Dispatcher(workspace.clock, app)
         self.actors = Actors(workspace, self.dispatcher, bot=bot)
         self.sockets = SocketDoor(self.dispatcher)
+        self.streams = Streams(workspace)
+        self.commands = commands
         self._config = uvicorn.Config(
             Starlette(routes=self._routes(), middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=LOOPBACK)]),
             host=LOOPBACK[0],
@@ -80,6 +86,7 @@ class LocalWorkspace:
         self.actors.base_url = f"{self.url}/"
 
     def stop(self) -> None:
+        self.streams.close()
         self._server.should_exit = True
         self._thread.join(10)
         self.dispatcher.stop()
@@ -100,6 +107,7 @@ class LocalWorkspace:
             Route("/upload/{file}", self._upload, methods=["POST"]),
             Route("/respond/{token}", self._respond, methods=["POST"]),
             WebSocketRoute("/link", self.sockets.serve),
+            *pages.routes(self.workspace, self.actors, commands=self.commands, streams=self.streams),
         ]
 
     async def _api(self, request: Request) -> Response:
