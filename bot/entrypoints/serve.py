@@ -12,6 +12,7 @@ from bot.catalog.load import load_catalog
 from bot.charts.canvas import warm
 from bot.checks.worker import CheckWorker
 from bot.core import logging
+from bot.core.clock import SystemClock
 from bot.core.database import Database
 from bot.core.errors import ConfigError, unknown
 from bot.core.migrations import migrate, pending
@@ -36,13 +37,44 @@ def serve(role: str) -> None:
     settings = Settings()
     logging.configure(json=settings.log_json, level=settings.log_level)
     prepare_database(settings)
-    muster = build(
+    if settings.slack_bot_token is None:
+        serve_locally(settings, role)
+    else:
+        run(furnished(settings, bot_token=settings.slack_bot_token.get_secret_value()), role)
+
+
+def serve_locally(settings: Settings, role: str) -> None:
+    """Without Slack's tokens: a workspace of our own, in this process."""
+    from bot.entrypoints.local import UNPACED, move_in
+
+    if role != "all" or not settings.on_sqlite:
+        raise ConfigError(
+            "SLACK_BOT_TOKEN is not set. Several processes need a real Slack: install the app of `muster manifest` "
+            "first. Without Slack, `muster serve` alone runs everything on SQLite with a workspace of its own."
+        )
+    home = move_in(settings, SystemClock(), kept=beside(settings, "workspace.json"))
+    try:
+        muster = furnished(home.settings, bot_token=home.bot_token)
+        home.typed.muster, muster.timing = muster, UNPACED
+        print(f"No Slack is configured. Open {home.workspace.url} for a workspace on this machine.", flush=True)
+        run(muster, role)
+    finally:
+        home.stop()
+
+
+def furnished(settings: Settings, *, bot_token: str) -> Muster:
+    """Build Muster with the tokens of the environment, or with those kept beside the database."""
+    return build(
         settings,
         load_catalog(settings.config),
-        bot_token=_bot_token(settings),
+        bot_token=bot_token,
         webhook_token=revealed(settings.webhook_token) or kept_token(settings, "webhook"),
         api_token=revealed(settings.api_token) or kept_token(settings, "api"),
     )
+
+
+def run(muster: Muster, role: str) -> None:
+    """Work until told to stop."""
     stop = threading.Event()
     work = start_work(muster, stop) if role in {"all", "worker"} else []
     try:
@@ -71,18 +103,16 @@ def prepare_database(settings: Settings) -> None:
         database.close()
 
 
-def _bot_token(settings: Settings) -> str:
-    token = revealed(settings.slack_bot_token)
-    if token is None:
-        raise ConfigError("SLACK_BOT_TOKEN is not set. Install the app of `muster manifest` in your workspace first.")
-    return token
+def beside(settings: Settings, name: str) -> Path:
+    """Return the path of a file that lives next to the SQLite database."""
+    return Path(settings.database_url.removeprefix("sqlite:///")).absolute().with_suffix(f".{name}")
 
 
 def kept_token(settings: Settings, name: str) -> str:
     """Return a token made once and kept beside the database, readable by us alone."""
     if not settings.on_sqlite:
         raise ConfigError(f"Set MUSTER_{name.upper()}_TOKEN: several processes need to agree on it.")
-    path = Path(settings.database_url.removeprefix("sqlite:///")).absolute().with_suffix(f".{name}-token")
+    path = beside(settings, f"{name}-token")
     if not path.exists():
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(secrets.token_urlsafe(24))
@@ -98,7 +128,7 @@ def start_work(muster: Muster, stop: threading.Event) -> list[threading.Thread]:
     """Start the senders, and Socket Mode when there is an app token."""
     threads = [threading.Thread(target=_meet, args=(muster, stop), name="meet-slack", daemon=True)]
     for number in range(SENDERS):
-        sender = muster.sender()
+        sender = muster.sender(muster.timing)
         threads.append(threading.Thread(target=sender.run, name=f"sender-{number}", daemon=True))
         threads.append(threading.Thread(target=_stops, args=(stop, sender.stop), daemon=True))
     threads.append(threading.Thread(target=_ticks, args=(muster, stop), name="ticks", daemon=True))

@@ -1,7 +1,7 @@
 """The one file that knows everyone: it builds the parts and hands them to each other."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -116,6 +116,7 @@ class Muster:
     actions: Actions
     links: Links
     spool: Path
+    timing: Timing = field(default_factory=Timing)
 
     def meet_slack(self) -> None:
         """Learn who we are and where incidents are announced; raises SlackCallError while Slack is down."""

@@ -112,8 +112,8 @@ class Workspace:
         self.homes: dict[str, Json] = {}
         self.changes = 0
         self._listeners: list[Callable[[Change], None]] = []
-        self._count = 0
-        self._last_ts = 0
+        self.count = 0
+        self.last_ts = 0
 
     # people and channels
 
@@ -134,10 +134,10 @@ class Workspace:
         with self.lock:
             if kind != "im" and any(channel.name == name for channel in self.channels.values()):
                 raise SlackError("name_taken")
-            self._count += 1
+            self.count += 1
             prefix = "D" if kind == "im" else "C"
             made = Channel(
-                id=f"{prefix}{self._count:04d}",
+                id=f"{prefix}{self.count:04d}",
                 name=name,
                 creator=creator,
                 created=self.clock.now().timestamp(),
@@ -180,8 +180,8 @@ class Workspace:
         """Return a message's time and name: unique and increasing, also while the clock stands still."""
         with self.lock:
             now = int(self.clock.now().timestamp() * 1_000_000)
-            self._last_ts = max(now, self._last_ts + 1)
-            return f"{self._last_ts // 1_000_000}.{self._last_ts % 1_000_000:06d}"
+            self.last_ts = max(now, self.last_ts + 1)
+            return f"{self.last_ts // 1_000_000}.{self.last_ts % 1_000_000:06d}"
 
     def post(self, channel: Channel, user: str, text: str, **more: Any) -> Json:  # noqa: ANN401
         with self.lock:
@@ -235,8 +235,8 @@ class Workspace:
 
     def add_file(self, name: str, title: str, content: bytes, user: str, alt: str = "") -> StoredFile:
         with self.lock:
-            self._count += 1
-            stored = StoredFile(f"F{self._count:04d}", name, title, content, user, alt)
+            self.count += 1
+            stored = StoredFile(f"F{self.count:04d}", name, title, content, user, alt)
             self.files[stored.id] = stored
             return stored
 
