@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bot.demo.eta import ACTIVE, FALLBACK, FEATURES, NAME
 from bot.demo.flights import LATE
+from bot.demo.rowlog import FILES
 from bot.demo.traffic import BASELINE, WINDOW
 
 TOKEN_VARIABLE = "MUSTER_DEMO_AUTHORIZATION"  # noqa: S105
@@ -40,10 +41,10 @@ models:
     kpi: passengers rebooked in time
     outcome: calls {{share}} of flights late
     data:
-      predictions: predictions
+      predictions: predictions/{files}
       reference: reference.parquet
       holdout: holdout.parquet
-      labels: {{path: labels, key: id, column: truth, time: known_at}}
+      labels: {{path: 'labels/{files}', key: id, column: truth, time: known_at}}
       time: answered_at
       prediction: answer
       score: score
@@ -83,6 +84,16 @@ actions:
       json: {{version: '{active}'}}
       timeout: 15s
     verify: segments window=2s
+  - name: rollback
+    title: Roll flights-etl back
+    description: Deploy the sound version of the pipeline again.
+    models: [{model}]
+    approvers: [{approver}]
+    http:
+      url: {url}/admin/fault
+      headers: {{Authorization: {{env: {token}}}}}
+      json: {{name: null}}
+      timeout: 15s
 """
 
 
@@ -107,6 +118,7 @@ def write_config(
             model=NAME,
             url=model_url,
             token=TOKEN_VARIABLE,
+            files=FILES,
             active=ACTIVE,
             fallback=FALLBACK,
             late=LATE,

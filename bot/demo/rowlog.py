@@ -1,4 +1,4 @@
-"""A log of rows as Parquet files that grow: one file for every stretch of time, replaced whole when rows are added."""
+"""A log of rows as Parquet files, one for every stretch of time, that grow while they are read."""
 
 import threading
 from datetime import datetime
@@ -13,39 +13,58 @@ from bot.demo.flights import Columns, size, take
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-STRETCH_SECONDS = 20
+STRETCH_SECONDS = 30
+VERSIONS = ".versions"
+FILES = "dt=*/*.parquet"
 
 
 class RowLog:
-    """Files `dt=2026-11-23/part-142020.parquet` below a folder, by the time in one column.
+    """Files `dt=2026-11-23/part-142030.parquet` below a folder (FILES finds them), by the time in one column.
 
-    A reader sees a file before or after rows were added, never half of one: it is written under a hidden name, then
-    renamed. One file for twenty seconds keeps an hour at 180 files. One thread at a time may append.
+    Such a name is a link to the newest version of its rows. A version is never written to again, and is there for
+    another stretch after it was replaced, so whoever resolved the link reads on undisturbed. A second's rows in a file
+    of their own would be 3600 files an hour to open for every question; replacing a file under its name breaks readers
+    that open it twice.
     """
 
     def __init__(self, folder: Path, time: str) -> None:
         self.folder = folder
         self._time = time
-        self._open: dict[Path, list[Columns]] = {}
+        self._rows: dict[int, list[Columns]] = {}
+        self._replaced: dict[int, list[Path]] = {}
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
     def append(self, rows: Columns) -> None:
-        """Add rows, whose times are not before the newest stretch of rows added earlier."""
+        """Add rows, whose times are not before the newest stretch of the rows added earlier."""
         if size(rows) == 0:
             return
         with self._lock:
-            stretch = rows[self._time].astype("datetime64[s]").astype(np.int64) // STRETCH_SECONDS
-            for one in np.unique(stretch):
-                path = self._path(int(one) * STRETCH_SECONDS)
-                self._open.setdefault(path, []).append(take(rows, stretch == one))
-                write_rows(path, self._open[path])
-            newest = self._path(int(stretch.max()) * STRETCH_SECONDS)
-            self._open = {newest: self._open[newest]}
+            stretches = rows[self._time].astype("datetime64[s]").astype(np.int64) // STRETCH_SECONDS
+            for stretch in np.unique(stretches).tolist():
+                self._rows.setdefault(stretch, []).append(take(rows, stretches == stretch))
+                self._publish(stretch)
+            self._tidy(int(stretches.max()))
 
-    def _path(self, second: int) -> Path:
-        began = np.datetime64(second, "s").astype(datetime)
-        return self.folder / f"dt={began:%Y-%m-%d}" / f"part-{began:%H%M%S}.parquet"
+    def _publish(self, stretch: int) -> None:
+        began = np.datetime64(stretch * STRETCH_SECONDS, "s").astype(datetime)
+        day, name = f"dt={began:%Y-%m-%d}", f"part-{began:%H%M%S}"
+        older = self._replaced.setdefault(stretch, [])
+        version = self.folder / VERSIONS / day / f"{name}.{len(older)}.parquet"
+        write_rows(version, self._rows[stretch])
+        link = self.folder / day / f"{name}.parquet"
+        link.parent.mkdir(exist_ok=True)
+        new_link = link.with_name(f".{link.name}.tmp")
+        new_link.unlink(missing_ok=True)
+        new_link.symlink_to(Path("..", VERSIONS, day, version.name))
+        new_link.replace(link)
+        older.append(version)
+
+    def _tidy(self, newest: int) -> None:
+        self._rows = {newest: self._rows[newest]}
+        for stretch in [one for one in self._replaced if one < newest - 1]:
+            for version in self._replaced.pop(stretch)[:-1]:
+                version.unlink(missing_ok=True)
 
 
 def write_rows(path: Path, batches: list[Columns]) -> None:
