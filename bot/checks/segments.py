@@ -63,7 +63,7 @@ def run(question: Question) -> CheckResult:
         verdict,
         sentence + ".",
         columns=("segment", "rows", "then", "now", "explains"),
-        rows=[_row(one, share=share) for one in shown],
+        rows=[_row(one, share=share, moved=verdict != "no change") for one in shown],
         data={
             "then": found.reference_mean,
             "now": found.current_mean,
@@ -90,9 +90,10 @@ def _verdict(found: Attribution, moved: str, then: Column, now: Column, *, share
     return "concentrated", f"{moved}: {one.segment} explains {explains} of it with {percent(one.share)} of the rows"
 
 
-def _row(one: SegmentEffect, *, share: bool) -> tuple[str, ...]:
+def _row(one: SegmentEffect, *, share: bool, moved: bool) -> tuple[str, ...]:
+    """A segment's part in the change; of no change there are no parts."""
     show = percent if share else number
-    part = f"{100 * one.explained:.0f} %"
+    part = f"{100 * one.explained:.0f} %" if moved else "–"
     return (str(one.segment), f"{one.current_rows:,}", show(one.mean), show(one.current_mean), part)
 
 

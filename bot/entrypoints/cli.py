@@ -37,6 +37,16 @@ def serve(role: Annotated[str, typer.Option(help="all, web or worker")] = "all")
 
 
 @app.command()
+def demo(
+    headless: Annotated[bool, typer.Option("--headless", help="Play a responder, print the channel, and end")] = False,
+) -> None:
+    """Try everything on this machine: no account, no configuration."""
+    from bot.entrypoints.demo import demo as run
+
+    raise typer.Exit(run(headless=headless))
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database to this version's schema."""
     from bot.core.database import Database

@@ -18,10 +18,12 @@ from slack_sdk.models.blocks import (
 from bot.core.ids import incident_label
 from bot.incidents.lifecycle import is_open, words_for
 from bot.slack.text import HEADER, clip, escape, link, local_day_time, local_time, mention, plain
+from bot.statistics.wording import number, percent
 from bot.tables import Alert, Change, Incident
 
 MARKS = {"SEV1": "🔴", "SEV2": "🔴", "SEV3": "🟠", "SEV4": "🟡"}
 _NEAREST_CHANGES = 3
+_SHARES = frozenset({"class_share", "null_rate", "range"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,7 @@ def _buttons(incident: Incident, facts: CardFacts) -> ActionsBlock:
     elements = []
     if incident.acknowledged_at is None:
         elements.append(_button("Acknowledge", "incident.acknowledge", value, "primary"))
-    elements += [_button(title, f"action.ask:{name}", value) for name, title in facts.actions[:3]]
+    elements += [_button(title, f"action.ask:{name}", value) for name, title in facts.actions[:1]]
     elements += [
         _button("Run a check", "incident.check", value),
         _button("Escalate", "incident.escalate", value),
@@ -131,8 +133,8 @@ def alert_message(alert: Alert, *, others: Sequence[Alert] = ()) -> tuple[str, l
         ("Model", " ".join(part for part in (alert.model, alert.model_version) if part)),
         ("Feature", alert.feature),
         ("Segment", alert.segment),
-        ("Observed", _number(alert.observed)),
-        ("Threshold", _number(alert.threshold)),
+        ("Observed", _number(alert.observed, alert.metric)),
+        ("Threshold", _number(alert.threshold, alert.metric)),
         ("Rows", f"{alert.sample_size:,}" if alert.sample_size is not None else None),
         ("Window", alert.current_window),
         ("Reference", alert.reference_window),
@@ -162,8 +164,10 @@ def alert_message(alert: Alert, *, others: Sequence[Alert] = ()) -> tuple[str, l
     return f"{plain(finding)}", blocks
 
 
-def _number(value: float | None) -> str | None:
-    return None if value is None else f"{value:,.4g}"
+def _number(value: float | None, metric: str | None) -> str | None:
+    if value is None:
+        return None
+    return percent(value) if metric in _SHARES else number(value)
 
 
 def announcement(incident: Incident, commander: str | None, now: datetime) -> tuple[str, list[Block]]:

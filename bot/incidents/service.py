@@ -310,11 +310,15 @@ def join(session: Session, incident: Incident, alert: Alert, now: datetime) -> N
 
 
 def _learn(session: Session, incident: Incident, alert: Alert, now: datetime) -> None:
-    """Take from evidence what the card says of cause and impact; broken data explains more than a moved one."""
+    """Take from evidence what the card says of cause and impact: a fault with a name first, then broken data."""
     if share := alert.evidence.get("affected_share"):
         incident.impact = {**incident.impact, "share": str(share)}
-    if alert.role != AlertRole.DIAGNOSTIC or (incident.cause and alert.kind != AlertKind.DATA_QUALITY):
+    if alert.role != AlertRole.DIAGNOSTIC:
         return
+    weight = 2 * bool(alert.evidence.get("remedy")) + (alert.kind == AlertKind.DATA_QUALITY)
+    if incident.cause and weight <= int(incident.impact.get("cause_weight", 0)):
+        return
+    incident.impact = {**incident.impact, "cause_weight": weight}
     cause = str(alert.evidence.get("cause") or alert.summary or alert.name)
     if cause != incident.cause:
         incident.cause = cause

@@ -100,6 +100,8 @@ def _send(session: Session, house: House, signal: Signal, now: datetime) -> None
 
 def _firing(one: Watched, window: Window, finding: Finding) -> Signal:
     evidence = {"cause": finding.sentence} if not one.pages else {}
+    if not one.pages and finding.data.get("remedy"):
+        evidence["remedy"] = str(finding.data["remedy"])
     if finding.affected:
         evidence["affected_share"] = finding.affected
     return Signal(

@@ -25,9 +25,10 @@ class Window:
         return self.start < other.end and other.start < self.end
 
     def __str__(self) -> str:
-        """`2026-11-02 02:00 to 03:00 UTC`."""
-        until = f"{self.end:%H:%M}" if self.end.date() == self.start.date() else f"{self.end:%Y-%m-%d %H:%M}"
-        return f"{self.start:%Y-%m-%d %H:%M} to {until} UTC"
+        """`2026-11-02 02:00 to 03:00 UTC`, with seconds where the window is shorter than a minute."""
+        clock = "%H:%M" if self.end - self.start >= timedelta(minutes=1) else "%H:%M:%S"
+        same = self.end.date() == self.start.date()
+        return f"{self.start:%Y-%m-%d {clock}} to {self.end.strftime(clock if same else f'%Y-%m-%d {clock}')} UTC"
 
 
 def newest(latest: datetime, length: timedelta, lateness: timedelta) -> Window:

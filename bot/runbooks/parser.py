@@ -243,7 +243,7 @@ def _fence(step: Step, token: Token, start: int, problems: list[Problem]) -> tup
             if not colon or not words.strip():
                 problems.append(Problem(at, f"`{one}`: write an input as `name: What is asked?`"))
                 continue
-            inputs[slug(name)] = words.strip()
+            inputs[slug(name).replace("-", "_")] = words.strip()
         return replace(step, inputs=inputs), True
     meant = kind.split()[0].lower().rstrip("s:") if kind else ""
     if meant in {"check", "action", "input"}:
