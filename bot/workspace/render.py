@@ -163,7 +163,8 @@ class Look:
             before = said[number - 1] if number else None
             fresh = not marked and message["ts"] > since and message["user"] != self.user.id
             marked = marked or fresh
-            out.append(self._line(channel, message, before, fresh=fresh))
+            starts_replies = bool(thread) and number == 1
+            out.append(self._line(channel, message, None if starts_replies else before, fresh=fresh))
         return out
 
     def _whispers(self, channel: str, thread: str | None) -> Iterable[Json]:
@@ -221,7 +222,7 @@ class Look:
 def _goes_on(before: Json | None, message: Json) -> bool:
     if before is None or before["user"] != message["user"] or before.get("whisper") or message.get("whisper"):
         return False
-    if before.get("subtype") or message.get("subtype"):
+    if any(one.get(name) for one in (before, message) for name in ("subtype", "blocks")):
         return False
     return float(message["ts"]) - float(before["ts"]) < TOGETHER_SECONDS
 

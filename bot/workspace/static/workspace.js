@@ -33,7 +33,8 @@
     }, { passive: true });
     new ResizeObserver(() => { if (state.end) toEnd(); }).observe($(".messages", scroller));
     new ResizeObserver(() => { if (state.end) toEnd(); }).observe(scroller);
-    if (toStart) { toStart.scrollIntoView({ block: "center" }); state.end = atEnd(); } else toEnd();
+    const above = toStart && scroller.scrollHeight - toStart.offsetTop > scroller.clientHeight;
+    if (above) { toStart.scrollIntoView({ block: "start" }); scroller.scrollTop -= 24; state.end = atEnd(); } else toEnd();
   }
   function newest(scroller) { return $$(".message", scroller).at(-1)?.dataset.ts ?? ""; }
   function hide(element) { if (element) element.hidden = true; }
@@ -89,21 +90,32 @@
     for (const field of $$(".input", form)) {
       const text = problems[field.dataset.block] ?? "";
       $(".problem", field).textContent = text;
-      const control = $("input, textarea, select", field);
+      const control = field.role === "group" ? field : $("input, textarea, select", field);
       if (text) control.setAttribute("aria-invalid", "true"); else control.removeAttribute("aria-invalid");
     }
-    $("[aria-invalid]", form)?.focus();
+    const first = $("[aria-invalid]", form);
+    (first?.role === "group" ? $("input", first) : first)?.focus();
   });
   document.body.addEventListener("htmx:sseError", () => { $("#offline").hidden = false; });
   document.body.addEventListener("htmx:sseOpen", () => { $("#offline").hidden = true; });
 
   // Modals
-  let before = null;
+  let pressed = null;
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const by = event.detail.elt;
+    if (by.id && !by.closest("#modals") && (by.matches("button, select"))) pressed = by.id;
+  });
+  let shown = false;
   function showModal() {
     const dialog = $("#modals dialog");
-    if (!dialog) { before?.isConnected && before.focus({ preventScroll: true }); before = null; return; }
+    if (!dialog) {
+      const back = (shown && document.getElementById(pressed)) || (shown && $("#say"));
+      if (back) back.focus({ preventScroll: true });
+      shown = false;
+      return;
+    }
     if (dialog.open) return;
-    before ??= document.activeElement;
+    shown = true;
     dialog.showModal();
     $("[autofocus], .field, select, [type=radio], [type=checkbox]", dialog)?.focus();
   }
