@@ -72,8 +72,17 @@ def routes(
         Route("/as/{user}/part/sidebar", pages.part),
         Route("/files/{file}", pages.file),
         Route("/files/{file}/{name}", pages.file),
-        Mount("/static", StaticFiles(directory=_HERE / "static")),
+        Mount("/static", _Static(directory=_HERE / "static")),
     ]
+
+
+class _Static(StaticFiles):
+    """Asked for again at each visit, so that a page never runs with the script of another version."""
+
+    def file_response(self, *args: Any, **more: Any) -> Response:  # noqa: ANN401
+        response = super().file_response(*args, **more)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
 
 
 class FieldProblemsError(Exception):
@@ -117,7 +126,7 @@ class Pages:
         try:
             channel = self.workspace.direct(user, self.workspace.user(bot).id)
         except SlackError:
-            return _nothing_here()
+            return self.nothing_here()
         return RedirectResponse(f"/as/{user}/c/{channel.id}")
 
     def page(self, request: Request) -> Response:
@@ -126,7 +135,7 @@ class Pages:
     def part(self, request: Request) -> Response:
         name = request.path_params.get("part", "sidebar")
         if name not in {"sidebar", "head", "messages", "replies", "thread"}:
-            return _nothing_here()
+            return self.nothing_here()
         return self._shown(f"{name}.html", request)
 
     def modals(self, request: Request) -> Response:
@@ -146,7 +155,7 @@ class Pages:
                 facts = self._facts(user, channel, request)
                 return HTMLResponse(self._templates.get_template(template).render(facts), headers=GUARDED)
         except SlackError:
-            return _nothing_here()
+            return self.nothing_here()
 
     def _facts(self, user: User, channel: Channel | None, request: Request) -> Json:
         look = Look(self.workspace, user, self.workspace.clock.now())
@@ -189,7 +198,7 @@ class Pages:
     def file(self, request: Request) -> Response:
         stored = self.workspace.files.get(request.path_params["file"])
         if stored is None or not stored.content:
-            return _nothing_here()
+            return self.nothing_here()
         kind = picture_type(stored.content)
         headers = {"Content-Security-Policy": "default-src 'none'; sandbox", "X-Content-Type-Options": "nosniff"}
         if kind is None:
@@ -197,6 +206,9 @@ class Pages:
         else:
             headers["Cache-Control"] = "private, max-age=3600"
         return Response(stored.content, media_type=kind or "application/octet-stream", headers=headers)
+
+    def nothing_here(self) -> Response:
+        return HTMLResponse(self._templates.get_template("nothing.html").render(), 404, headers=GUARDED)
 
     # doing
 
@@ -294,10 +306,6 @@ def _answered(do: Deed, request: Request, form: FormData) -> Response:
 
 def _told(status: int, events: Json) -> Response:
     return Response(status_code=status, headers={**GUARDED, "HX-Trigger": json.dumps(events)})
-
-
-def _nothing_here() -> Response:
-    return PlainTextResponse("There is nothing here that you may see.", 404)
 
 
 def _text(form: FormData) -> str:

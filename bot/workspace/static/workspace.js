@@ -40,9 +40,10 @@
   function hide(element) { if (element) element.hidden = true; }
 
   let read = "";
+  const unread = () => $("#sidebar [aria-current=page] .count") !== null;
   function seen() {
     const last = newest(document);
-    if (!app.dataset.channel || document.hidden || last === read) return;
+    if (!app.dataset.channel || document.hidden || (last === read && !unread())) return;
     if (narrow.matches && $("#thread .pane")) return;
     read = last;
     fetch(`${here}/read`, { method: "POST" }).catch(() => { read = ""; });
@@ -57,7 +58,7 @@
 
   document.body.addEventListener("htmx:afterSettle", (event) => {
     const part = event.detail.target ?? event.target;
-    if (part.id === "sidebar") titled();
+    if (part.id === "sidebar") { titled(); if (unread() && lists.get($("#scroller"))?.end) seen(); }
     if (part.id === "modals") showModal();
     if (part.id === "thread") { follow($("#thread .scroller")); furnish(part); $("#answer")?.focus({ preventScroll: narrow.matches }); }
     const scroller = part.closest?.(".scroller");
