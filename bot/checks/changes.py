@@ -6,6 +6,8 @@ from bot.checks.contract import MOST_ROWS, CheckResult
 from bot.checks.registry import Question
 
 USUAL = timedelta(days=1)
+MANY = 1.5
+_UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 def run(question: Question) -> CheckResult:
@@ -35,6 +37,8 @@ def run(question: Question) -> CheckResult:
 
 def _distance(question: Question, at: datetime) -> str:
     gap = question.at - at
-    minutes = abs(gap) / timedelta(minutes=1)
-    size = f"{minutes:.0f} minutes" if minutes < 90 else f"{minutes / 60:.0f} hours"  # noqa: PLR2004
+    seconds = abs(gap).total_seconds()
+    length, word = next((one for one in _UNITS if seconds >= MANY * one[0]), _UNITS[-1])
+    count = round(seconds / length)
+    size = f"{count} {word}{'' if count == 1 else 's'}"
     return f"{size} {'before' if gap >= timedelta(0) else 'after'}"

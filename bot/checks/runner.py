@@ -2,21 +2,17 @@
 
 import json
 import math
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any
+from typing import Any
 
 from bot.catalog.config import Limits, Model
 from bot.checks.contract import FAILED, NOT_CONFIGURED, TIMED_OUT, CheckRequest, CheckResult
+from bot.checks.launch import launch
 from bot.checks.registry import Check, KnownChange, Question, read_params
 from bot.core.errors import BotError
 from bot.core.logging import get_logger
@@ -24,7 +20,6 @@ from bot.data import open_model
 
 OUTPUT_MIB = 8
 START_SECONDS = 10
-_KEPT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONPATH", "VIRTUAL_ENV", "PYTHONDONTWRITEBYTECODE")
 log = get_logger(__name__)
 
 
@@ -94,40 +89,15 @@ def _in_process(
         "cpu_seconds": math.ceil(limits.seconds) * 2 + START_SECONDS,
         "output_mib": OUTPUT_MIB,
     }
-    with TemporaryFile() as question, TemporaryFile() as answer, TemporaryFile() as complaint:
-        question.write(json.dumps(asked).encode())
-        question.seek(0)
-        process = subprocess.Popen(  # our own interpreter, our own module
-            [sys.executable, "-m", "bot.checks.process"],
-            stdin=question,
-            stdout=answer,
-            stderr=complaint,
-            env={**{name: os.environ[name] for name in _KEPT if name in os.environ}, "OPENBLAS_NUM_THREADS": "2"},
-            start_new_session=True,
-        )
-        try:
-            code = process.wait(limits.seconds + START_SECONDS / 2)
-        except subprocess.TimeoutExpired:
-            code = None
-        finally:
-            _end(process)
-        if code is None:
-            return CheckResult(TIMED_OUT, f"{check.name} was stopped after {limits.seconds:g} s. {_ask_less()}")
-        if code != 0:
-            return CheckResult(FAILED, _why(check, code, complaint, limits))
-        return _read(check, answer)
+    ended = launch(asked, limits.seconds + START_SECONDS / 2)
+    if ended.code is None:
+        return CheckResult(TIMED_OUT, f"{check.name} was stopped after {limits.seconds:g} s. {_ask_less()}")
+    if ended.code != 0:
+        return CheckResult(FAILED, _why(check, ended.code, ended.complaint, limits))
+    return _read(check, ended.answer)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Stop the check and everything it started."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
-
-
-def _why(check: Check, code: int, complaint: IO[bytes], limits: Limits) -> str:
-    complaint.seek(0)
-    said = complaint.read(64 * 1024).decode("utf-8", "replace").strip()
+def _why(check: Check, code: int, said: str, limits: Limits) -> str:
     log.warning("check.failed", check=check.name, code=code, said=said[-2000:])
     if "MemoryError" in said or "OutOfMemory" in said or "bad_alloc" in said or "Unable to allocate" in said:
         return f"{check.name} needed more than the {limits.memory_mib} MiB it may use. {_ask_less()}"
@@ -144,9 +114,8 @@ def _ask_less() -> str:
     return "Ask for a shorter window, or raise `limits:` in muster.yaml."
 
 
-def _read(check: Check, answer: IO[bytes]) -> CheckResult:
-    answer.seek(0)
-    line = answer.readline()
+def _read(check: Check, answer: bytes) -> CheckResult:
+    line, _, png = answer.partition(b"\n")
     try:
         said: dict[str, Any] = json.loads(line)
         return CheckResult(
@@ -157,7 +126,7 @@ def _read(check: Check, answer: IO[bytes]) -> CheckResult:
                 "notes": tuple(said.get("notes", ())),
                 "window_start": _moment(said.get("window_start")),
                 "window_end": _moment(said.get("window_end")),
-                "png": answer.read() or None,
+                "png": png or None,
             }
         )
     except (ValueError, TypeError, AttributeError):

@@ -4,6 +4,7 @@ import threading
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from bot.checks.launch import WARM
 from bot.checks.service import Checks
 from bot.core.clock import Clock
 from bot.core.database import Database
@@ -24,6 +25,7 @@ class CheckWorker:
         database.on_wake(self._wake.set)
 
     def run(self) -> None:
+        WARM.start()
         while not self._stopped.is_set():
             self._wake.clear()
             try:
@@ -34,6 +36,8 @@ class CheckWorker:
                 self._stopped.wait(IDLE_SECONDS)
             if not worked:
                 self._wake.wait(IDLE_SECONDS)
+
+        WARM.stop()
 
     def stop(self) -> None:
         self._stopped.set()

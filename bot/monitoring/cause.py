@@ -18,6 +18,8 @@ from bot.statistics.faults import explain_change
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import percent
 
+HIGH, NEAR_NOTHING = 0.9, 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class Changed:
@@ -49,7 +51,7 @@ def with_cause(finding: Finding, sides: Sides, feature: str, changed: Changed, p
     if later and later[0].kind is causes[0].kind:
         causes, now = later, after
     if causes:
-        sentence = words.fault(feature, causes[0], segment=place.name, since=since, medians=_medians(then, now))
+        sentence = words.fault(feature, causes[0], segment=place.name, since=since, levels=_levels(then, now))
     else:
         said = plain.removeprefix(f"{feature}: ")
         sentence = f"{feature}{f' at {place.name}' if place.name else ''}{since}: {said}"
@@ -109,11 +111,16 @@ def _after(sides: Sides, place: Place, start: datetime | None, now: Column) -> C
     return now[stamps >= np.datetime64(start.replace(tzinfo=None), "us")]
 
 
-def _medians(then: Column, now: Column) -> tuple[float, float] | None:
+def _levels(then: Column, now: Column) -> tuple[str, float, float] | None:
+    """What shows the change best: the median, or the upper end where the median lies next to nothing."""
     if not (is_numeric(then) and is_numeric(now)):
         return None
     sides = [numbers[~np.isnan(numbers)] for numbers in (as_numbers(then), as_numbers(now))]
-    return (float(np.median(sides[0])), float(np.median(sides[1]))) if sides[0].size and sides[1].size else None
+    if not sides[0].size or not sides[1].size:
+        return None
+    middle, upper = (np.quantile(sides[0], share) for share in (0.5, HIGH))
+    name, share = ("median", 0.5) if abs(middle) > NEAR_NOTHING * abs(upper) else ("highest tenth from", HIGH)
+    return name, float(np.quantile(sides[0], share)), float(np.quantile(sides[1], share))
 
 
 def _affected(place: Place, changed: Changed, causes: Sequence[FaultHypothesis]) -> str | None:

@@ -36,7 +36,7 @@ def onset(times: Column, flags: Column) -> datetime | None:
     if likelihood[at] - whole < np.log(rows) + 3 or at + 1 < LEAST_BEFORE * rows:
         return None
     microseconds = int(stamps[at + 1].astype(np.int64))
-    return datetime.fromtimestamp(microseconds / 1e6, UTC).replace(second=0, microsecond=0)
+    return datetime.fromtimestamp(microseconds / 1e6, UTC).replace(microsecond=0)
 
 
 def _fit(hits: Column, rows: Column) -> Column:

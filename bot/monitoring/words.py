@@ -44,11 +44,11 @@ def fault(
     *,
     segment: str | None,
     since: str,
-    medians: tuple[float, float] | None,
+    levels: tuple[str, float, float] | None,
 ) -> str:
     """`dep_delay looks 60 times too large at origin=EWR since 02:40 UTC (median 14 → 840)`."""
     place = f" at {segment}" if segment else ""
-    change = f" (median {number(medians[0])} → {number(medians[1])})" if medians else ""
+    change = f" ({levels[0]} {number(levels[1])} → {number(levels[2])})" if levels else ""
     if hypothesis.kind is FaultKind.SCALED and hypothesis.factor:
         large = hypothesis.factor >= 1
         times = hypothesis.factor if large else 1 / hypothesis.factor

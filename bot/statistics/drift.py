@@ -43,6 +43,8 @@ KOLMOGOROV_MEAN_SQUARE = math.pi**2 / 12
 NO_FLOOR = 1e-9
 OVERSHOOT = 0.46
 
+TINY = 1e-9
+
 
 @dataclass(frozen=True, slots=True)
 class DriftPolicy:
@@ -339,11 +341,19 @@ def _verdict(one: _Measured, adjusted: float, nulls_adjusted: float, alpha: floa
     )
 
 
+def _snapped(value: float, ends: float) -> float:
+    """A sketch tells zero by the smallest number it can hold; beside the column's own size that is zero."""
+    return 0.0 if abs(value) < TINY * ends else value
+
+
 def _number_sentence(name: str, then: NumericProfile, now: NumericProfile) -> str:
-    was, is_now = number(then.quantile(0.5)), number(now.quantile(0.5))
+    ends = max(abs(side.quantile(share)) for side in (then, now) for share in (0.05, 0.95))
+    was, is_now = (number(_snapped(side.quantile(0.5), ends)) for side in (then, now))
     if was != is_now:
         return f"{name}: median {was} → {is_now}"
-    spans = [f"{number(side.quantile(0.05))} to {number(side.quantile(0.95))}" for side in (then, now)]
+    spans = [
+        " to ".join(number(_snapped(side.quantile(share), ends)) for share in (0.05, 0.95)) for side in (then, now)
+    ]
     return f"{name}: median {was} as before, nine rows in ten {spans[0]} → {spans[1]}"
 
 

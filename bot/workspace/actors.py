@@ -1,17 +1,19 @@
 """What people do: write, press, choose, command, submit. Each becomes the request Slack would send."""
 
-from collections import deque
-from datetime import datetime, timedelta
-from secrets import token_hex
+import re
 from typing import Any
 
-from bot.workspace.dispatch import Dispatcher
-from bot.workspace.messages import acceptable, react
-from bot.workspace.state import Channel, Json, OpenModal, SlackError, Workspace
+from bot.core.logging import get_logger
+from bot.workspace import events, forms
+from bot.workspace.dispatch import Dispatcher, NoAnswerError
+from bot.workspace.messages import acceptable_blocks, react, unreact
+from bot.workspace.state import APP, Channel, Ephemeral, Json, OpenModal, SlackError, Workspace
+from bot.workspace.tickets import Addresses, Triggers
+from bot.workspace.views import acceptable, view_shown
 
-TRIGGER_SECONDS = 3
-RESPONSES = 5
-RESPONSE_TIME = timedelta(minutes=30)
+log = get_logger(__name__)
+_NAMED = re.compile(r"(?<![\w<])(?P<sign>[@#])(?P<name>[\w-]+)")
+TROUBLE = "We had some trouble connecting. Try again?"
 
 
 class Actors:
@@ -22,104 +24,94 @@ class Actors:
         self.dispatcher = dispatcher
         self.bot = bot
         self.base_url = base_url
-        self._triggers: dict[str, tuple[str, datetime]] = {}
-        self._used: deque[str] = deque(maxlen=1000)
-        self._responses: dict[str, tuple[str, str, str | None, int, datetime]] = {}
+        self._triggers = Triggers(workspace.clock)
+        self._addresses = Addresses(workspace.clock)
 
     # writing
 
     def post(self, user: str, channel_id: str, text: str, thread_ts: str | None = None) -> Json:
-        channel = self._joined(user, channel_id)
+        channel = self._speaking_in(user, channel_id)
         message = self.workspace.post(channel, user, text, thread_ts=thread_ts)
-        self._event({**_bare(message), "channel": channel.id, "channel_type": _kind(channel)})
+        event = events.posted(channel, message)
+        self.happened(event)
+        if f"<@{self.bot}>" in text and channel.kind != "im":
+            self.happened({**event, "type": "app_mention"})
         return message
 
     def edit(self, user: str, channel_id: str, ts: str, text: str) -> None:
-        channel = self.workspace.channel(channel_id)
+        channel = self._speaking_in(user, channel_id)
         with self.workspace.lock:
             message = channel.message(ts)
-            _own(message, user)
-            before = _bare(message)
+            _own(message, user, "cant_update_message")
+            before, stamp = events.shown(message), self.workspace.stamp()
             message["text"] = text
-            message["edited"] = {"user": user, "ts": self.workspace.stamp()}
-            after = _bare(message)
-        self.workspace.changed(channel.id)
-        self._event(
-            {
-                "type": "message",
-                "subtype": "message_changed",
-                "channel": channel.id,
-                "ts": self.workspace.stamp(),
-                "message": after,
-                "previous_message": before,
-            }
-        )
+            message["edited"] = {"user": user, "ts": stamp}
+            self.workspace.changed(channel.id)
+            self.happened(events.edited(channel, before, message, stamp))
 
     def delete(self, user: str, channel_id: str, ts: str) -> None:
-        channel = self.workspace.channel(channel_id)
+        channel = self._speaking_in(user, channel_id)
         with self.workspace.lock:
-            message = channel.message(ts)
-            _own(message, user)
-            channel.messages.remove(message)
-        self.workspace.changed(channel.id)
-        self._event(
-            {
-                "type": "message",
-                "subtype": "message_deleted",
-                "channel": channel.id,
-                "ts": self.workspace.stamp(),
-                "deleted_ts": ts,
-                "previous_message": _bare(message),
-            }
-        )
+            _own(channel.message(ts), user, "cant_delete_message")
+            before = events.shown(self.workspace.remove(channel, ts))
+            self.happened(events.deleted(channel, before, self.workspace.stamp()))
 
     def pin(self, user: str, channel_id: str, ts: str) -> None:
-        channel = self._joined(user, channel_id)
+        """Pin a message, or take its pin away."""
+        channel = self._speaking_in(user, channel_id)
         with self.workspace.lock:
             message = channel.message(ts)
-            pinned = ts not in channel.pins
-            if pinned:
+            added = ts not in channel.pins
+            if added:
                 channel.pins.append(ts)
             else:
                 channel.pins.remove(ts)
-        self.workspace.changed(channel.id)
-        item = {"type": "message", "channel": channel.id, "message": _bare(message), "ts": ts}
-        self._event(
-            {"type": "pin_added" if pinned else "pin_removed", "user": user, "channel_id": channel.id, "item": item}
-        )
+            self.workspace.changed(channel.id)
+            self.happened(events.pinned(channel, message, user, self.workspace.stamp(), added=added))
 
     def react(self, user: str, channel_id: str, ts: str, name: str) -> None:
         """Add a reaction, or take it back."""
-        channel = self._joined(user, channel_id)
+        channel = self._speaking_in(user, channel_id)
         with self.workspace.lock:
             message = channel.message(ts)
-            mine = [one for one in message.get("reactions", []) if one["name"] == name and user in one["users"]]
-            for one in mine:
-                one["users"].remove(user)
-                one["count"] -= 1
-            message["reactions"] = [one for one in message.get("reactions", []) if one["count"]]
-            if not mine:
-                react(message, name, user)
-        self.workspace.changed(channel.id)
-        self._event(
-            {
-                "type": "reaction_removed" if mine else "reaction_added",
-                "user": user,
-                "reaction": name,
-                "item_user": message["user"],
-                "item": {"type": "message", "channel": channel.id, "ts": ts},
-            }
-        )
+            added = not any(one["name"] == name and user in one["users"] for one in message.get("reactions", []))
+            (react if added else unreact)(message, name, user)
+            self.workspace.changed(channel.id)
+            self.happened(events.reacted(channel, message, user, name, self.workspace.stamp(), added=added))
 
-    def _joined(self, user: str, channel_id: str) -> Channel:
+    def join(self, user: str, channel_id: str) -> Channel:
+        channel = self.workspace.channel(channel_id)
+        with self.workspace.lock:
+            if user in channel.members:
+                return channel
+            if channel.kind != "public" or self.workspace.user(user).restricted:
+                raise SlackError("channel_not_found")
+            channel.members.add(user)
+            self.workspace.changed(channel.id)
+            self.happened(events.joined(channel, user, self.workspace.team_id, self.workspace.stamp()))
+            return channel
+
+    def leave(self, user: str, channel_id: str) -> None:
+        channel = self.workspace.channel(channel_id)
+        with self.workspace.lock:
+            channel.members.discard(user)
+            self.workspace.changed(channel.id)
+            self.happened(events.left(channel, user, self.workspace.team_id, self.workspace.stamp()))
+
+    def mark_read(self, user: str, channel_id: str) -> None:
+        self.workspace.mark_read(self._seen(user, channel_id), user)
+
+    def _speaking_in(self, user: str, channel_id: str) -> Channel:
         """A person who speaks in a public channel joins it first."""
         channel = self.workspace.channel(channel_id)
-        if user not in channel.members:
-            if channel.kind != "public" or self.workspace.user(user).restricted:
-                raise SlackError("not_in_channel")
-            channel.members.add(user)
-            join = {"type": "member_joined_channel", "user": user, "channel": channel.id, "channel_type": "C"}
-            self._event(join)
+        if channel.kind == "im" and user not in channel.members:
+            raise SlackError("channel_not_found")
+        return self.join(user, channel_id)
+
+    def _seen(self, user: str, channel_id: str) -> Channel:
+        channel = self.workspace.channel(channel_id)
+        if not self.workspace.may_see(user, channel):
+            raise SlackError("channel_not_found")
         return channel
 
     # asking the app
@@ -127,142 +119,213 @@ class Actors:
     def command(self, user: str, channel_id: str, line: str) -> Json:
         """Type a slash command; what the app answers is shown to this person alone."""
         command, _, text = line.strip().partition(" ")
-        channel = self.workspace.channel(channel_id)
-        person = self.workspace.user(user)
+        channel = self._seen(user, channel_id)
         fields = {
             "token": "unused",
             "team_id": self.workspace.team_id,
             "team_domain": self.workspace.name.lower(),
             "channel_id": channel.id,
-            "channel_name": channel.name,
+            "channel_name": "directmessage" if channel.kind == "im" else channel.name,
             "user_id": user,
-            "user_name": person.name,
+            "user_name": self.workspace.user(user).name,
             "command": command,
-            "text": text.strip(),
-            "api_app_id": "A1",
+            "text": self._escaped(text.strip()),
+            "api_app_id": APP,
+            "is_enterprise_install": "false",
             "trigger_id": self.new_trigger(user),
-            "response_url": self._response_url(user, channel.id, None),
+            "response_url": self._address(user, channel.id, None),
         }
-        return self._answered(self.dispatcher.command(fields), user, channel.id)
+        answer = self.dispatcher.command(fields)
+        self._shown_answer(answer, user, channel)
+        return answer
 
-    def press(self, user: str, channel_id: str, ts: str, action_id: str, choice: Json | None = None) -> Json:
-        """Press a button of a message, or choose in one of its menus (`choice`: an option, a user, a date)."""
-        channel = self.workspace.channel(channel_id)
+    def _escaped(self, text: str) -> str:
+        """Write people and channels as Slack does in a command that escapes them: `@bo` is `<@U2|bo>`."""
+        people = {user.name: user.id for user in self.workspace.users.values()}
+        places = {channel.name: channel.id for channel in self.workspace.channels.values()}
+
+        def named(found: re.Match[str]) -> str:
+            sign, name = found["sign"], found["name"]
+            known = (people if sign == "@" else places).get(name)
+            return f"<{sign}{known}|{name}>" if known else found[0]
+
+        return _NAMED.sub(named, text)
+
+    def _shown_answer(self, answer: Json, user: str, channel: Channel) -> None:
+        text, blocks = str(answer.get("text") or ""), answer.get("blocks") or []
+        if not text and not blocks:
+            return
+        try:
+            blocks = acceptable_blocks(blocks)
+        except SlackError as error:
+            raise NoAnswerError("invalid_command_response") from error
+        if answer.get("response_type") == "in_channel":
+            self._said_by_app(channel, text, blocks)
+        else:
+            self.workspace.whisper(channel.id, user, text, blocks)
+
+    def _said_by_app(self, channel: Channel, text: str, blocks: list[Json], thread_ts: str | None = None) -> None:
+        more = {"bot_id": f"B{self.bot[1:]}", "app_id": APP, "blocks": blocks, "thread_ts": thread_ts}
+        self.happened(events.posted(channel, self.workspace.post(channel, self.bot, text, **more)))
+
+    def press(
+        self,
+        user: str,
+        channel_id: str,
+        ts: str,
+        action_id: str,
+        choice: Json | None = None,
+        *,
+        block_id: str | None = None,
+    ) -> Json:
+        """Press a button of a message, or choose in one of its menus.
+
+        choice: what was chosen, as `selected_option`, `selected_options`, `selected_user` or `selected_date`.
+        """
+        channel = self._seen(user, channel_id)
         with self.workspace.lock:
-            message = self._shown(channel, user, ts)
-            block, element = _element(message.get("blocks", []), action_id)
-        action = {
-            "type": element["type"],
-            "action_id": action_id,
-            "block_id": block.get("block_id"),
-            "action_ts": self.workspace.stamp(),
-            **_shown_parts(element),
-            **(choice or {}),
-        }
+            whisper = self._whisper(user, ts)
+            message = None if whisper else events.shown(channel.message(ts))
+            blocks = whisper.blocks if whisper else (message or {}).get("blocks", [])
+            block, element = forms.element_named(blocks, action_id, block_id)
+            chosen = self.workspace.chosen.setdefault((user, ts), {})
+            if (kept := forms.choice_kept(element, choice)) is not None:
+                chosen[(block["block_id"], action_id)] = kept
+            action = forms.action_of(block, element, choice, self.workspace.stamp())
+            values = forms.standing(blocks, chosen)
+        place = {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": whisper is not None}
         payload = {
             **self._whose(user, "block_actions"),
-            "container": {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": False},
+            "container": place,
             "channel": {"id": channel.id, "name": channel.name},
-            "message": _bare(message),
-            "state": {"values": {}},
-            "response_url": self._response_url(user, channel.id, ts),
+            **({"message": message} if message else {}),
+            "state": {"values": values},
+            "response_url": self._address(user, channel.id, ts),
             "actions": [action],
         }
-        if element["type"] == "button" and element.get("url") and not element.get("value"):
-            return {}
-        return self._answered(self.dispatcher.interact(payload), user, channel.id)
+        return self.dispatcher.interact(payload)
 
-    def _shown(self, channel: Channel, user: str, ts: str) -> Json:
-        for one in self.workspace.ephemerals:
-            if (one.user, one.ts) == (user, ts):
-                return {"type": "message", "ts": ts, "user": self.bot, "text": one.text, "blocks": one.blocks}
-        return channel.message(ts)
+    def _whisper(self, user: str, ts: str) -> Ephemeral | None:
+        return next((one for one in self.workspace.ephemerals if (one.user, one.ts) == (user, ts)), None)
+
+    def press_in_view(self, user: str, view_id: str, action_id: str, choice: Json | None = None) -> Json:
+        """Press a button of a modal, or of the app's Home (`view_id` is the person's id then)."""
+        with self.workspace.lock:
+            home = self.workspace.homes.get(user) if view_id in {user, f"VH{user}"} else None
+            modal = None if home else self._mine(user, view_id)
+            view = view_shown(modal) if modal else {**(home or {}), "id": f"VH{user}"}
+            block, element = forms.element_named(view["blocks"], action_id)
+            chosen = self.workspace.chosen.setdefault((user, view["id"]), {})
+            if (kept := forms.choice_kept(element, choice)) is not None:
+                chosen[(block["block_id"], action_id)] = kept
+            action = forms.action_of(block, element, choice, self.workspace.stamp())
+            state = {"values": forms.standing(view["blocks"], chosen)}
+        place = {"type": "view", "view_id": view["id"]}
+        payload = {**self._whose(user, "block_actions"), "container": place, "view": {**view, "state": state}}
+        return self.dispatcher.interact({**payload, "actions": [action]})
 
     def submit(self, user: str, view_id: str, values: Json) -> dict[str, str]:
         """Send a modal off; returns problems by block id, empty when the app took it.
 
         values: by block id, the text, the chosen option's value, user or date, or a list of option values.
         """
-        modal = self.workspace.modal(view_id)
-        missing = _missing(modal.view, values)
-        if missing:
+        modal = self._mine(user, view_id)
+        if missing := forms.missing(modal.view, values):
             return missing
-        view = {
-            **modal.view,
-            "id": modal.id,
-            "hash": modal.hash,
-            "root_view_id": modal.id,
-            "team_id": self.workspace.team_id,
-            "state": {"values": _state(modal.view, values)},
-        }
-        payload = {**self._whose(user, "view_submission"), "view": view, "response_urls": []}
-        answer = self.dispatcher.interact(payload)
-        return self._view_answered(modal, answer)
+        view = {**view_shown(modal), "state": {"values": forms.submitted(modal.view, values)}}
+        answer = self.dispatcher.interact({**self._whose(user, "view_submission"), "view": view, "response_urls": []})
+        try:
+            return self._view_answered(modal, answer)
+        except (SlackError, KeyError) as error:
+            log.warning("workspace.bad_view_answer", problem=repr(error), detail=getattr(error, "more", None))
+            raise NoAnswerError(TROUBLE) from error
 
     def _view_answered(self, modal: OpenModal, answer: Json) -> dict[str, str]:
         wanted = answer.get("response_action")
         if wanted == "errors":
-            return {str(block): str(problem) for block, problem in answer.get("errors", {}).items()}
+            return _field_problems(modal.view, answer.get("errors"))
         if wanted == "update":
-            self.workspace.replace_modal(modal, acceptable(answer["view"]))
+            self.workspace.replace_modal(modal, acceptable(answer["view"], "modal"))
         elif wanted == "push":
-            self.workspace.open_modal(modal.user, acceptable(answer["view"]))
-        else:
+            self.workspace.open_modal(modal.user, acceptable(answer["view"], "modal"))
+        elif wanted in {None, "clear"}:
             self.workspace.close_modal(modal, whole_stack=wanted == "clear")
+        else:
+            raise SlackError("invalid_response_action", given=wanted)
         return {}
 
     def close(self, user: str, view_id: str) -> None:
-        modal = self.workspace.modal(view_id)
+        """Look away from a modal; the app hears of it when it asked to."""
+        modal = self._mine(user, view_id)
         self.workspace.close_modal(modal)
-        if modal.view.get("notify_on_close"):
-            view = {**modal.view, "id": modal.id}
-            self.dispatcher.interact({**self._whose(user, "view_closed"), "view": view, "is_cleared": False})
+        if not modal.view.get("notify_on_close"):
+            return
+        payload = {**self._whose(user, "view_closed"), "view": view_shown(modal), "is_cleared": False}
+        try:
+            self.dispatcher.interact(payload)
+        except NoAnswerError as error:
+            log.warning("workspace.close_not_heard", problem=str(error))
+
+    def _mine(self, user: str, view_id: str) -> OpenModal:
+        modal = self.workspace.modal(view_id)
+        if modal.user != user:
+            raise SlackError("not_found")
+        return modal
 
     def home(self, user: str) -> None:
-        self._event({"type": "app_home_opened", "user": user, "channel": "", "tab": "home"})
+        """Open the app's Home."""
+        channel = self.workspace.direct(user, self.bot)
+        self.happened(events.home_opened(user, channel, self.workspace.homes.get(user), self.workspace.stamp()))
 
     # what the app may use for a while
 
     def new_trigger(self, user: str) -> str:
-        trigger = token_hex(8)
-        self._triggers[trigger] = (user, self.workspace.clock.now())
-        return trigger
+        return self._triggers.make(user)
 
     def trigger(self, trigger_id: str) -> str:
         """Exchange a trigger for its person: once, within three seconds."""
-        if trigger_id in self._used:
-            raise SlackError("exchanged_trigger_id")
-        user, made = self._triggers.pop(trigger_id, ("", self.workspace.clock.now()))
-        if not user:
-            raise SlackError("invalid_trigger_id")
-        if self.workspace.clock.now() - made > timedelta(seconds=TRIGGER_SECONDS):
-            raise SlackError("expired_trigger_id")
-        self._used.append(trigger_id)
-        return user
+        return self._triggers.exchange(trigger_id)
 
     def respond(self, token: str, body: Json) -> bool:
         """Take what the app sends to a response address; False: it is used up."""
-        kept = self._responses.get(token)
-        if kept is None or kept[3] >= RESPONSES or self.workspace.clock.now() - kept[4] > RESPONSE_TIME:
+        address = self._addresses.take(token)
+        if address is None:
             return False
-        user, channel_id, ts, used, made = kept
-        self._responses[token] = (user, channel_id, ts, used + 1, made)
-        channel = self.workspace.channel(channel_id)
-        text, blocks = str(body.get("text", "")), list(body.get("blocks") or [])
-        if body.get("replace_original") and ts:
-            with self.workspace.lock:
-                channel.message(ts).update(text=text, blocks=blocks)
-            self.workspace.changed(channel_id)
+        channel = self.workspace.channel(address.channel)
+        text, blocks = str(body.get("text") or ""), acceptable_blocks(body.get("blocks") or [])
+        thread = body.get("thread_ts") or None
+        if body.get("delete_original") and address.ts:
+            self._replaced(channel, address.user, address.ts, None)
+        elif not text and not blocks:
+            raise SlackError("no_text")
+        elif body.get("replace_original") and address.ts:
+            self._replaced(channel, address.user, address.ts, {"text": text, "blocks": blocks})
         elif body.get("response_type") == "in_channel":
-            self.workspace.post(channel, self.bot, text, blocks=blocks)
+            self._said_by_app(channel, text, blocks, thread)
         else:
-            self.workspace.whisper(channel_id, user, text, blocks)
+            self.workspace.whisper(channel.id, address.user, text, blocks, thread)
         return True
 
-    def _response_url(self, user: str, channel_id: str, ts: str | None) -> str:
-        token = token_hex(12)
-        self._responses[token] = (user, channel_id, ts, 0, self.workspace.clock.now())
-        return f"{self.base_url}respond/{token}"
+    def _replaced(self, channel: Channel, user: str, ts: str, wanted: Json | None) -> None:
+        with self.workspace.lock:
+            whisper = self._whisper(user, ts)
+            if whisper and wanted is None:
+                self.workspace.drop_whisper(user, ts)
+            elif whisper and wanted is not None:
+                whisper.text, whisper.blocks = wanted["text"], wanted["blocks"]
+                self.workspace.changed(channel.id)
+            elif wanted is None:
+                before = events.shown(self.workspace.remove(channel, ts))
+                self.happened(events.deleted(channel, before, self.workspace.stamp()))
+            else:
+                message = channel.message(ts)
+                before = events.shown(message)
+                message.update(wanted)
+                self.workspace.changed(channel.id)
+                self.happened(events.edited(channel, before, message, self.workspace.stamp()))
+
+    def _address(self, user: str, channel_id: str, ts: str | None) -> str:
+        return f"{self.base_url}respond/{self._addresses.make(user, channel_id, ts)}"
 
     def _whose(self, user: str, kind: str) -> Json:
         person = self.workspace.user(user)
@@ -271,84 +334,26 @@ class Actors:
             "type": kind,
             "user": {"id": user, "username": person.name, "name": person.name, "team_id": self.workspace.team_id},
             "team": team,
-            "api_app_id": "A1",
+            "enterprise": None,
+            "is_enterprise_install": False,
+            "api_app_id": APP,
             "token": "unused",
             "trigger_id": self.new_trigger(user),
         }
 
-    def _answered(self, answer: Json, user: str, channel_id: str) -> Json:
-        text, blocks = str(answer.get("text", "")), list(answer.get("blocks") or [])
-        if text or blocks:
-            if answer.get("response_type") == "in_channel":
-                self.workspace.post(self.workspace.channel(channel_id), self.bot, text, blocks=blocks)
-            else:
-                self.workspace.whisper(channel_id, user, text, blocks)
-        return answer
-
-    def _event(self, event: Json) -> None:
-        self.dispatcher.event({"event_ts": self.workspace.stamp(), **event}, self.workspace.team_id)
+    def happened(self, event: Json) -> None:
+        """Tell the app of an event, some time soon."""
+        self.dispatcher.event(event, self.workspace.team_id, bot=self.bot)
 
 
-def _bare(message: Json) -> Json:
-    hidden = {"reply_count", "reply_users", "latest_reply"}
-    return {name: value for name, value in message.items() if name not in hidden}
+def _own(message: Json, user: str, refusal: str) -> None:
+    if message["user"] != user or message.get("subtype"):
+        raise SlackError(refusal)
 
 
-def _kind(channel: Channel) -> str:
-    return {"public": "channel", "private": "group", "im": "im"}[channel.kind]
-
-
-def _own(message: Json, user: str) -> None:
-    if message["user"] != user:
-        raise SlackError("cant_update_message")
-
-
-def _element(blocks: list[Json], action_id: str) -> tuple[Json, Json]:
-    for block in blocks:
-        elements = [*block.get("elements", []), block.get("accessory") or {}]
-        for element in elements:
-            if element.get("action_id") == action_id:
-                return block, element
-    raise SlackError("action_not_found")
-
-
-def _shown_parts(element: Json) -> Json:
-    return {name: element[name] for name in ("value", "text", "style") if name in element}
-
-
-def _missing(view: Json, values: Json) -> dict[str, str]:
-    problems = {}
-    for block in view["blocks"]:
-        if block["type"] != "input":
-            continue
-        value = values.get(block["block_id"])
-        longest = block["element"].get("max_length")
-        if not value and not block.get("optional"):
-            problems[block["block_id"]] = "Please complete this required field."
-        elif longest and isinstance(value, str) and len(value) > longest:
-            problems[block["block_id"]] = f"Please use at most {longest} characters."
-    return problems
-
-
-def _state(view: Json, values: Json) -> Json:
-    found: Json = {}
-    for block in view["blocks"]:
-        if block["type"] == "input":
-            element = block["element"]
-            value = _entered(element, values.get(block["block_id"]))
-            found[block["block_id"]] = {element.get("action_id", block["block_id"]): value}
-    return found
-
-
-def _entered(element: Json, value: Any) -> Json:  # noqa: ANN401
-    kind = element["type"]
-    options = {option["value"]: option for option in element.get("options", [])}
-    if kind in {"static_select", "radio_buttons"}:
-        return {"type": kind, "selected_option": options.get(value)}
-    if kind == "checkboxes":
-        return {"type": kind, "selected_options": [options[one] for one in value or [] if one in options]}
-    if kind == "users_select":
-        return {"type": kind, "selected_user": value or None}
-    if kind == "datepicker":
-        return {"type": kind, "selected_date": value or None}
-    return {"type": kind, "value": value or None}
+def _field_problems(view: Json, errors: Any) -> dict[str, str]:  # noqa: ANN401
+    """Take an answer's problems; Slack shows trouble when one is of no input."""
+    inputs = {block["block_id"] for block in view["blocks"] if block["type"] == "input"}
+    if not isinstance(errors, dict) or not errors or not set(errors) <= inputs:
+        raise SlackError("invalid_errors", given=errors)
+    return {str(block): str(problem) for block, problem in errors.items()}

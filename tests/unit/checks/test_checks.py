@@ -6,12 +6,21 @@ import pytest
 
 from bot.catalog.config import Limits
 from bot.catalog.load import load_catalog
+from bot.checks import launch
 from bot.checks.contract import CheckRequest
+from bot.checks.launch import WARM
 from bot.checks.service import Checks
 from bot.core.errors import BotError
 from tests.unit.checks import flights
 
 NOW = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def warm():
+    assert WARM.start()
+    yield
+    WARM.stop()
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +150,7 @@ def test_a_wrong_line_says_what_exists(sound, line, says):
     assert says in error.value.message
 
 
+@pytest.mark.parametrize("cold", [False, True])
 @pytest.mark.parametrize(
     ("room", "verdict", "says"),
     [
@@ -153,10 +163,12 @@ def test_a_wrong_line_says_what_exists(sound, line, says):
         ("forks", "timed out", "stopped after"),
     ],
 )
-def test_whatever_a_check_does_the_answer_is_a_sentence(sound, room, verdict, says):
+def test_whatever_a_check_does_the_answer_is_a_sentence(sound, room, verdict, says, cold, monkeypatch):
     from bot.checks.registry import Check, Params
     from bot.checks.runner import run_check
 
+    if cold:
+        monkeypatch.setattr(launch, "WARM", launch.Warm())
     check = Check(room, "", Params, (), f"tests.unit.checks.misbehaving.{room}")
     found = run_check(
         check,
@@ -166,3 +178,15 @@ def test_whatever_a_check_does_the_answer_is_a_sentence(sound, room, verdict, sa
         limits=Limits(seconds=1, memory_mib=1024),
     )
     assert (found.verdict, says in found.sentence) == (verdict, True), found.sentence
+
+
+def test_a_warm_process_that_died_is_started_again(sound):
+    launch.WARM._process.kill()
+    launch.WARM._process.wait()
+    assert ask(sound, "null_rate").verdict == "ok"
+    assert launch.WARM._process.poll() is None
+
+
+def test_no_secret_reaches_a_check(monkeypatch):
+    monkeypatch.setenv("SLACK_BOT_TOKEN", "xoxb-canary")
+    assert "xoxb-canary" not in launch.clean_environment().values()
