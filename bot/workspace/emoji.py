@@ -117,6 +117,7 @@ EMOJI: dict[str, str] = {
     "star": "⭐",
     "stopwatch": "⏱️",
     "tada": "🎉",
+    "telephone_receiver": "📞",
     "test_tube": "🧪",
     "thinking_face": "🤔",
     "thread": "🧵",
