@@ -15,9 +15,8 @@ from bot.entrypoints.web import create_app
 from bot.entrypoints.wiring import build
 from bot.outbox.claims import Timing
 from bot.slack.signature import sign
-from bot.workspace.actors import Actors
 from bot.workspace.dispatch import Dispatcher, HttpApp
-from tests.fake_slack import BOT, TEAM, FakeSlack
+from tests.fake_slack import BOT_TOKEN, TEAM, FakeSlack
 
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 NO_RUNBOOKS = Path(__file__).parent / "no_runbooks"
@@ -35,17 +34,18 @@ class FrozenClock:
 class World:
     def __init__(self, database_url, catalog=None, *, runbooks=NO_RUNBOOKS, paced=False):
         self.clock = FrozenClock()
-        self.slack = FakeSlack(self.clock)
+        self.door = Door(self.clock, HttpApp("/slack/events", SECRET))
+        self.slack = FakeSlack(self.clock, dispatcher=self.door)
         self.settings = Settings(
             database_url=database_url,
-            slack_api_url=self.slack.url,
+            slack_api_url=self.slack.api_url,
             slack_signing_secret=SecretStr(SECRET),
             runbooks=runbooks,
         )
         self.muster = build(
             self.settings,
             catalog or Catalog(),
-            bot_token="xoxb-test",
+            bot_token=BOT_TOKEN,
             webhook_token=WEBHOOK,
             api_token=API,
             clock=self.clock,
@@ -55,9 +55,8 @@ class World:
         self.muster.checks.isolated = False
         self.sender = self.muster.sender(Timing(paced=paced))
         self.http = TestClient(create_app(self.muster), raise_server_exceptions=False)
-        self.door = Door(self.clock, HttpApp("/slack/events", SECRET), http=self.http)
-        self.actors = Actors(self.slack.workspace, self.door, bot=BOT)
-        self.slack.trigger = self.actors.trigger
+        self.door.http = self.http
+        self.actors = self.slack.actors
         self.lobby = self.slack.workspace.add_channel("lobby", "U1", members=["U2", "U3", "U9"])
         self._clicks = 0
 
@@ -114,6 +113,7 @@ class World:
     def click(self, label, user="U1", channel=None, team=TEAM, copies=1):
         """Press the newest button of this label, or choose it in a menu."""
         where, message, action_id, choice = self._shown(label, channel)
+        self.slack.channels[where].members.add(user)  # who presses has joined, or was invited
         self.door.team, self.door.copies = team, copies
         answer = self.actors.press(user, where, message["ts"], action_id, choice)
         self.door.team, self.door.copies = TEAM, 1
@@ -161,9 +161,18 @@ class World:
 
 
 class Door(Dispatcher):
-    """Sends what people do through the signed door of the app, on demand also twice or from another workspace."""
+    """Sends what people do through the signed door of the app, on demand also twice or from another workspace.
+
+    Events wait until `settle`: the test drives the clock.
+    """
 
     copies, team = 1, TEAM
+
+    def start(self):
+        return
+
+    def stop(self):
+        return
 
     def interact(self, payload):
         other = {"id": self.team, "domain": "elsewhere"}
@@ -171,7 +180,7 @@ class Door(Dispatcher):
         payload = {**payload, **({"team": other, "user": user} if self.team != TEAM else {})}
         return super().interact(payload)
 
-    def _post(self, app, body, content_type, **headers):
+    def post(self, app, body, content_type, **headers):
         for _ in range(self.copies):
-            answer = super()._post(app, body, content_type, **headers)
+            answer = super().post(app, body, content_type, **headers)
         return answer

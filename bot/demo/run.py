@@ -61,8 +61,8 @@ class Demo:
         write_rows(self.folder / "reference.parquet", [scored(models[ACTIVE], rows.reference)])
         write_rows(self.folder / "holdout.parquet", [scored(models[ACTIVE], labelled(rows.holdout))])
         traffic = Traffic(rows.traffic, models, self.folder, self._clock)
-        traffic.fill_history()
         self._service = ModelService(traffic, token=self._token, announce=self._announce, port=port)
+        traffic.fill_history()
         self._service.start()
         os.environ[TOKEN_VARIABLE] = self.authorization
         self.config = write_config(
@@ -89,9 +89,16 @@ class Demo:
         self._post("/admin/fault", {"name": fault})
 
     def inject_after(self, seconds: float, fault: str = faults.USUAL) -> None:
-        self._timer = threading.Timer(seconds, self.inject, [fault])
+        """Deploy it later, unless stopped before."""
+        self._timer = threading.Timer(seconds, self._inject_if_serving, [fault])
         self._timer.daemon = True
         self._timer.start()
+
+    def _inject_if_serving(self, fault: str) -> None:
+        try:
+            self.inject(fault)
+        except httpx.HTTPError as error:
+            log.warning("demo.fault_not_deployed", problem=str(error))
 
     def heal(self) -> None:
         """Roll the pipeline back to its sound version."""
@@ -99,7 +106,7 @@ class Demo:
 
     def state(self) -> dict[str, Any]:
         """`GET /model`: active, late_share and rows of the last minute, fault."""
-        return self._answer(httpx.get(f"{self.url}/model", timeout=TIMEOUT))
+        return self._answer(httpx.get(f"{self.url}/model", timeout=TIMEOUT, trust_env=False))
 
     def wait_active(self, version: str, seconds: float) -> bool:
         """Wait until the service itself says that this version answers."""
@@ -118,7 +125,8 @@ class Demo:
 
     def _post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         headers = {"Authorization": self.authorization}
-        return self._answer(httpx.post(f"{self.url}{path}", json=body, headers=headers, timeout=TIMEOUT))
+        address = f"{self.url}{path}"
+        return self._answer(httpx.post(address, json=body, headers=headers, timeout=TIMEOUT, trust_env=False))
 
     @staticmethod
     def _answer(response: httpx.Response) -> dict[str, Any]:
@@ -127,16 +135,16 @@ class Demo:
             raise BotError(str(body.get("error", body)), status=response.status_code)
         return body
 
-    def _announce(self, title: str, version: str, at: str) -> None:
+    def _announce(self, title: str, version: str) -> None:
         """A deployment is not held up by who is told of it."""
         if self._muster is None:
             return
         url, token = self._muster
-        change = {"title": title, "kind": "pipeline", "model": NAME, "version": version, "at": at, "source": "deploy"}
+        change = {"title": title, "kind": "pipeline", "model": NAME, "version": version, "source": "deploy"}
+        change["at"] = self._clock.now().isoformat()
+        headers = {"Authorization": f"Bearer {token}"}
         try:
-            answer = httpx.post(
-                f"{url}/v1/changes", json=change, headers={"Authorization": f"Bearer {token}"}, timeout=TIMEOUT
-            )
+            answer = httpx.post(f"{url}/v1/changes", json=change, headers=headers, timeout=TIMEOUT, trust_env=False)
             answer.raise_for_status()
         except httpx.HTTPError as error:
             log.warning("demo.change_not_told", problem=str(error))

@@ -2,9 +2,11 @@
 
 import math
 import secrets
+import socket
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Annotated, Any
 
 import uvicorn
@@ -16,15 +18,14 @@ from bot.core.errors import BotError
 from bot.core.logging import get_logger
 from bot.demo.eta import NAME
 from bot.demo.faults import PIPELINE, SOUND, Fault, fault_named
-from bot.demo.traffic import RATE, Traffic
+from bot.demo.traffic import Traffic
 
 LOOPBACK = "127.0.0.1"
 STEP_SECONDS = 0.5
-SETTLE_SECONDS = 2.5
-SETTLE_TIMEOUT = 8.0
-SETTLE_ROWS = math.ceil(SETTLE_SECONDS * RATE * 0.9)
+SETTLE, SETTLE_TIMEOUT = timedelta(seconds=2.5), 8.0
+ROLLOUT_SECONDS = 2.0
 log = get_logger(__name__)
-Announce = Callable[[str, str, str], None]
+Announce = Callable[[str, str], None]
 
 
 class Flight(BaseModel):
@@ -53,9 +54,12 @@ class Deployed(BaseModel):
     name: str | None = Field(max_length=100)
 
 
-def create_app(traffic: Traffic, token: str, announce: Announce) -> FastAPI:
+def create_app(
+    traffic: Traffic, token: str, announce: Announce, *, rollout_seconds: float = ROLLOUT_SECONDS
+) -> FastAPI:
+    """announce: called with the title and the version of what is about to be deployed."""
     app = FastAPI(title=NAME, docs_url=None, redoc_url=None)
-    app.include_router(_switches(traffic, token, announce))
+    app.include_router(_switches(traffic, token, announce, rollout_seconds))
 
     @app.exception_handler(BotError)
     def refused(_request: Request, error: BotError) -> JSONResponse:
@@ -77,7 +81,7 @@ def create_app(traffic: Traffic, token: str, announce: Announce) -> FastAPI:
     return app
 
 
-def _switches(traffic: Traffic, token: str, announce: Announce) -> APIRouter:
+def _switches(traffic: Traffic, token: str, announce: Announce, rollout_seconds: float) -> APIRouter:
     def admin(authorization: Annotated[str, Header()] = "") -> None:
         if not secrets.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
             raise BotError("This needs the header Authorization: Bearer <the model's admin token>.", status=401)
@@ -89,16 +93,18 @@ def _switches(traffic: Traffic, token: str, announce: Announce) -> APIRouter:
         """Answer once the version has really served traffic, so that who asked can look at its answers at once."""
         if new.version != traffic.active:
             traffic.switch(new.version)
-            traffic.wait_for_rows(SETTLE_ROWS, SETTLE_TIMEOUT)
+            traffic.settle(SETTLE, SETTLE_TIMEOUT)
             log.info("demo.model_switched", version=new.version)
         return _state(traffic)
 
     @router.post("/fault")
     def fault(new: Deployed) -> dict[str, Any]:
+        """Tell of the deployment, roll it out, and answer when it delivers."""
         chosen = fault_named(new.name) if new.name else None
         if chosen != traffic.fault:
-            since = traffic.deploy(chosen)
-            announce(*_told(chosen), since.isoformat())
+            announce(*_told(chosen))
+            time.sleep(rollout_seconds)
+            traffic.deploy(chosen)
         return _state(traffic)
 
     return router
@@ -119,40 +125,34 @@ class ModelService:
     """The app with its server and its traffic, each in a thread of its own."""
 
     def __init__(self, traffic: Traffic, *, token: str, announce: Announce, port: int = 0) -> None:
+        """Take the port; OSError says when it is taken already. 0 takes a free one."""
         self.traffic = traffic
-        self.url = ""
+        self._socket = socket.create_server((LOOPBACK, port))
+        self.url = f"http://{LOOPBACK}:{self._socket.getsockname()[1]}"
         config = uvicorn.Config(
             create_app(traffic, token, announce),
-            host=LOOPBACK,
-            port=port,
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=2,
         )
-        self._port = port
         self._server = uvicorn.Server(config)
         self._stopping = threading.Event()
         self._threads = [
-            threading.Thread(target=self._server.run, name="demo-model", daemon=True),
+            threading.Thread(target=self._server.run, args=([self._socket],), name="demo-model", daemon=True),
             threading.Thread(target=self._replay, name="demo-traffic", daemon=True),
         ]
 
     def start(self) -> None:
+        """Start both; calls are answered as soon as the server is up, and wait until then."""
         for thread in self._threads:
             thread.start()
-        deadline = time.monotonic() + 10
-        while not self._server.started:
-            if not self._threads[0].is_alive() or time.monotonic() > deadline:
-                self.stop()
-                raise OSError(f"The demo's model could not listen on port {self._port}.")
-            time.sleep(0.01)
-        self.url = f"http://{LOOPBACK}:{self._server.servers[0].sockets[0].getsockname()[1]}"
 
     def stop(self) -> None:
         self._stopping.set()
         self._server.should_exit = True
         for thread in self._threads:
             thread.join(10)
+        self._socket.close()
 
     def _replay(self) -> None:
         while not self._stopping.wait(STEP_SECONDS):

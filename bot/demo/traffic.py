@@ -76,7 +76,7 @@ class Traffic:
         self._ids = 0
         self._asked: list[Columns] = []
         self._unlabelled: list[Columns] = []
-        self._answered: deque[tuple[datetime, str, int, int]] = deque()
+        self._answered: deque[tuple[datetime, int, int]] = deque()
         self._changed = threading.Condition(threading.RLock())
 
     def fill_history(self, length: timedelta = HISTORY) -> int:
@@ -129,17 +129,18 @@ class Traffic:
         }
 
     def recent(self, length: timedelta = REMEMBERED) -> Recent:
-        """Count what the active version answered lately."""
+        """Count what the active version answered lately, one minute at most."""
         with self._changed:
             since = self._done_until - length
-            counted = [(rows, late) for at, version, rows, late in self._answered if at > since]
+            counted = [(rows, late) for at, rows, late in self._answered if at > since]
             return Recent(sum(rows for rows, _ in counted), sum(late for _, late in counted))
 
-    def wait_for_rows(self, rows: int, seconds: float) -> Recent:
-        """Wait until the active version has answered so many. Raises BotError when it does not in time."""
+    def settle(self, length: timedelta, seconds: float) -> Recent:
+        """Wait until the active version has served for this long. Raises BotError when it has not in time."""
+        wanted = 0.9 * self._rate * length.total_seconds()
         with self._changed:
-            if not self._changed.wait_for(lambda: self.recent().rows >= rows, seconds):
-                raise BotError(f"{self.active} did not answer {rows:,} flights within {seconds:g} s.", status=503)
+            if not self._changed.wait_for(lambda: self.recent().rows >= wanted, seconds):
+                raise BotError(f"{self.active} is active, but too few flights came within {seconds:g} s.", status=503)
             return self.recent()
 
     def _advance(self, now: datetime) -> int:
@@ -175,7 +176,7 @@ class Traffic:
 
     def _remember(self, rows: Columns, now: datetime) -> None:
         called_late = int(np.count_nonzero(rows["answer"] == LATE))
-        self._answered.append((now, self.active, size(rows), called_late))
+        self._answered.append((now, size(rows), called_late))
         while self._answered and self._answered[0][0] <= now - REMEMBERED:
             self._answered.popleft()
 

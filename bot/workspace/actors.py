@@ -188,11 +188,8 @@ class Actors:
             message = None if whisper else events.shown(channel.message(ts))
             blocks = whisper.blocks if whisper else (message or {}).get("blocks", [])
             block, element = forms.element_named(blocks, action_id, block_id)
-            chosen = self.workspace.chosen.setdefault((user, ts), {})
-            if (kept := forms.choice_kept(element, choice)) is not None:
-                chosen[(block["block_id"], action_id)] = kept
             action = forms.action_of(block, element, choice, self.workspace.stamp())
-            values = forms.standing(blocks, chosen)
+            values = forms.standing(blocks, self._chosen(user, ts, block, element, choice))
         place = {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": whisper is not None}
         payload = {
             **self._whose(user, "block_actions"),
@@ -205,6 +202,15 @@ class Actors:
         }
         return self.dispatcher.interact(payload)
 
+    def _chosen(self, user: str, where: str, block: Json, element: Json, choice: Json | None) -> forms.Chosen:
+        """Return what this person has chosen in a message or view so far, this choice among it."""
+        kept = forms.choice_kept(element, choice)
+        if kept is None:
+            return self.workspace.chosen.get((user, where), {})
+        chosen = self.workspace.chosen.setdefault((user, where), {})
+        chosen[(block["block_id"], element["action_id"])] = kept
+        return chosen
+
     def _whisper(self, user: str, ts: str) -> Ephemeral | None:
         return next((one for one in self.workspace.ephemerals if (one.user, one.ts) == (user, ts)), None)
 
@@ -215,10 +221,8 @@ class Actors:
             modal = None if home else self._mine(user, view_id)
             view = view_shown(modal) if modal else {**(home or {}), "id": f"VH{user}"}
             block, element = forms.element_named(view["blocks"], action_id)
-            chosen = self.workspace.chosen.setdefault((user, view["id"]), {})
-            if (kept := forms.choice_kept(element, choice)) is not None:
-                chosen[(block["block_id"], action_id)] = kept
             action = forms.action_of(block, element, choice, self.workspace.stamp())
+            chosen = self._chosen(user, view["id"], block, element, choice)
             state = {"values": forms.standing(view["blocks"], chosen)}
         place = {"type": "view", "view_id": view["id"]}
         payload = {**self._whose(user, "block_actions"), "container": place, "view": {**view, "state": state}}

@@ -1,59 +1,85 @@
-"""`chat.*`, `pins.*`, `reactions.*`, files and views: what the bot says and shows."""
+"""`chat.*`, `pins.*`, `reactions.*`, `bookmarks.*`: what the bot says and marks."""
 
 from typing import Any
-from uuid import uuid4
 
-from bot.workspace.blockkit import VISIBLE_TEXT, message_problems, view_problems, visible_text, with_ids
-from bot.workspace.methods import Arguments, Caller, method
-from bot.workspace.state import Channel, Json, OpenModal, SlackError, StoredFile
+from bot.workspace import events
+from bot.workspace.blockkit import VISIBLE_TEXT, message_problems, visible_text, with_ids
+from bot.workspace.methods import Arguments, Caller, method, page_of, problems
+from bot.workspace.state import Channel, Json, SlackError, Workspace
 
-LONGEST_TEXT, LONGEST_EDIT = 40_000, 4_000
-MODALS = 3
+LONGEST_TEXT, LONGEST_EDIT, MOST_PINS, MOST_BOOKMARKS = 40_000, 4_000, 100, 100
 
 
-@method("chat.postMessage")
+@method("chat.postMessage", "channel")
 def _post(caller: Caller, arguments: Arguments) -> Json:
-    channel = _place(caller, arguments.text("channel"))
-    blocks = _blocks(arguments)
-    text = arguments.text("text", "")[:LONGEST_TEXT]
-    if not text and not blocks:
-        raise SlackError("no_text")
-    thread = arguments.text("thread_ts", "") or None
-    if thread and not any(message["ts"] == thread for message in channel.messages):
-        raise SlackError("thread_not_found")
+    channel = _place(caller, arguments)
+    text, blocks = _said(caller, arguments)
     message = caller.workspace.post(
         channel,
         caller.user,
-        text,
-        bot_id=f"B{caller.user[1:]}",
+        text[:LONGEST_TEXT],
+        **caller.speaks(),
         blocks=blocks,
         metadata=_metadata(arguments),
-        thread_ts=thread,
+        thread_ts=thread_of(channel, arguments),
     )
-    return {"ts": message["ts"], "channel": channel.id, "message": message}
+    caller.happened(events.posted(channel, message))
+    warned = {"warning": "message_truncated"} if len(text) > LONGEST_TEXT else {}
+    return {"ts": message["ts"], "channel": channel.id, "message": message, **warned}
 
 
-def _place(caller: Caller, name: str) -> Channel:
+def _place(caller: Caller, arguments: Arguments) -> Channel:
+    """Return where to: a channel the bot is in, or the direct conversation with a person."""
+    name = arguments.text("channel")
     if name[:1] in {"U", "W"}:
+        if name not in caller.workspace.users:
+            raise SlackError("channel_not_found")
         return caller.workspace.direct(name, caller.user)
-    channel = caller.workspace.channel(name)
-    if caller.user not in channel.members:
-        raise SlackError("not_in_channel")
-    return channel
+    return caller.inside(name)
 
 
-def _blocks(arguments: Arguments) -> list[Json]:
-    blocks = arguments.structure("blocks") or []
-    problems = message_problems(blocks)
-    if problems:
-        raise SlackError(
-            "invalid_blocks",
-            errors=problems,
-            response_metadata={"messages": [f"[ERROR] {problem}" for problem in problems]},
-        )
+def thread_of(channel: Channel, arguments: Arguments) -> str | None:
+    """Return the thread that is meant; who answers a reply answers its thread."""
+    wanted = arguments.text("thread_ts")
+    if not wanted:
+        return None
+    found = next((message for message in channel.messages if message["ts"] == wanted), None)
+    if found is None:
+        raise SlackError("thread_not_found")
+    return str(found.get("thread_ts", wanted))
+
+
+def _said(caller: Caller, arguments: Arguments) -> tuple[str, list[Json]]:
+    text, blocks = arguments.text("text"), arguments.structure("blocks") or []
+    if not text and not blocks:
+        raise SlackError("no_text")
+    blocks = acceptable_blocks(blocks)
+    _files_exist(caller.workspace, blocks)
+    return text, blocks
+
+
+def acceptable_blocks(blocks: Any) -> list[Json]:  # noqa: ANN401
+    """Return blocks as Slack keeps them, every part named; raise what it says of bad ones."""
+    if not isinstance(blocks, list):
+        raise SlackError("invalid_blocks_format")
+    _refuse(message_problems(blocks))
     if visible_text(blocks) > VISIBLE_TEXT:
         raise SlackError("msg_blocks_too_long")
     return with_ids(blocks)
+
+
+def _files_exist(workspace: Workspace, blocks: list[Json]) -> None:
+    found = []
+    for number, block in enumerate(blocks):
+        wanted = (block.get("slack_file") or {}).get("id")
+        if wanted and not (wanted in workspace.files and workspace.files[wanted].content):
+            found.append(f"invalid slack file [json-pointer:/blocks/{number}/slack_file]")
+    _refuse(found)
+
+
+def _refuse(found: list[str]) -> None:
+    if found:
+        raise SlackError("invalid_blocks", errors=found, **problems(found))
 
 
 def _metadata(arguments: Arguments) -> Json | None:
@@ -65,82 +91,116 @@ def _metadata(arguments: Arguments) -> Json | None:
     return found
 
 
-@method("chat.update")
+@method("chat.update", "channel", "ts")
 def _update(caller: Caller, arguments: Arguments) -> Json:
-    channel = _place(caller, arguments.text("channel"))
-    message = channel.message(arguments.text("ts"))
-    if message["user"] != caller.user:
-        raise SlackError("cant_update_message")
-    text = arguments.text("text", "")
-    if len(text) > LONGEST_EDIT:
+    channel = _place(caller, arguments)
+    message = _own(channel, arguments, caller, "cant_update_message")
+    if len(arguments.text("text")) > LONGEST_EDIT:
         raise SlackError("msg_too_long")
-    blocks = _blocks(arguments)
-    if not text and not blocks:
-        raise SlackError("no_text")
-    message |= {"text": text, "blocks": blocks}
-    message["edited"] = {"user": caller.user, "ts": caller.workspace.stamp()}
+    text, blocks = _said(caller, arguments)
+    before, stamp = events.shown(message), caller.workspace.stamp()
+    message |= {"text": text, "blocks": blocks, "edited": {"user": caller.user, "ts": stamp}}
     if (metadata := _metadata(arguments)) is not None:
         message["metadata"] = metadata
     caller.workspace.changed(channel.id)
-    return {"ts": message["ts"], "channel": channel.id, "text": text}
+    caller.happened(events.edited(channel, before, message, stamp))
+    return {"ts": message["ts"], "channel": channel.id, "text": text, "message": message}
 
 
-@method("chat.delete")
+@method("chat.delete", "channel", "ts")
 def _delete(caller: Caller, arguments: Arguments) -> Json:
-    channel = _place(caller, arguments.text("channel"))
-    message = channel.message(arguments.text("ts"))
-    if message["user"] != caller.user:
-        raise SlackError("cant_delete_message")
-    channel.messages.remove(message)
-    caller.workspace.changed(channel.id)
+    channel = _place(caller, arguments)
+    message = _own(channel, arguments, caller, "cant_delete_message")
+    before = events.shown(caller.workspace.remove(channel, message["ts"]))
+    caller.happened(events.deleted(channel, before, caller.workspace.stamp()))
     return {"ts": message["ts"], "channel": channel.id}
 
 
-@method("chat.postEphemeral")
+def _own(channel: Channel, arguments: Arguments, caller: Caller, refusal: str) -> Json:
+    message = channel.message(arguments.text("ts"))
+    if message["user"] != caller.user or message.get("subtype"):
+        raise SlackError(refusal)
+    return message
+
+
+@method("chat.postEphemeral", "channel", "user")
 def _whisper(caller: Caller, arguments: Arguments) -> Json:
-    channel = _place(caller, arguments.text("channel"))
-    user = arguments.text("user")
-    if user not in channel.members and channel.kind != "public":
+    channel, user = _place(caller, arguments), arguments.text("user")
+    if user not in channel.members:
         raise SlackError("user_not_in_channel")
-    text, thread = arguments.text("text", ""), arguments.text("thread_ts", "") or None
-    ts = caller.workspace.whisper(channel.id, user, text, _blocks(arguments), thread)
-    return {"message_ts": ts}
+    text, blocks = _said(caller, arguments)
+    return {"message_ts": caller.workspace.whisper(channel.id, user, text, blocks, thread_of(channel, arguments))}
 
 
-@method("pins.add")
+@method("chat.getPermalink", "channel", "message_ts")
+def _permalink(caller: Caller, arguments: Arguments) -> Json:
+    channel = caller.channel(arguments.text("channel"), archived=True)
+    ts = channel.message(arguments.text("message_ts"))["ts"]
+    link = f"{caller.base_url()}archives/{channel.id}/p{ts.replace('.', '')}"
+    return {"channel": channel.id, "permalink": link}
+
+
+@method("pins.add", "channel")
 def _pin(caller: Caller, arguments: Arguments) -> None:
-    channel = _place(caller, arguments.text("channel"))
-    ts = channel.message(arguments.text("timestamp"))["ts"]
-    if ts in channel.pins:
+    channel, message = _item(caller, arguments)
+    if message["ts"] in channel.pins:
         raise SlackError("already_pinned")
-    channel.pins.append(ts)
-    caller.workspace.changed(channel.id)
+    if len(channel.pins) >= MOST_PINS:
+        raise SlackError("too_many_pins")
+    channel.pins.append(message["ts"])
+    _marked(caller, channel, message, added=True)
 
 
-@method("pins.remove")
+@method("pins.remove", "channel")
 def _unpin(caller: Caller, arguments: Arguments) -> None:
-    channel = _place(caller, arguments.text("channel"))
-    ts = arguments.text("timestamp")
-    if ts not in channel.pins:
+    channel, message = _item(caller, arguments)
+    if message["ts"] not in channel.pins:
         raise SlackError("no_pin")
-    channel.pins.remove(ts)
+    channel.pins.remove(message["ts"])
+    _marked(caller, channel, message, added=False)
+
+
+def _marked(caller: Caller, channel: Channel, message: Json, *, added: bool) -> None:
     caller.workspace.changed(channel.id)
+    caller.happened(events.pinned(channel, message, caller.user, caller.workspace.stamp(), added=added))
 
 
-@method("pins.list")
+@method("pins.list", "channel")
 def _pins(caller: Caller, arguments: Arguments) -> Json:
-    channel = _place(caller, arguments.text("channel"))
+    channel = caller.inside(arguments.text("channel"), archived=True)
     return {"items": [{"type": "message", "message": channel.message(ts)} for ts in channel.pins]}
 
 
-@method("reactions.add")
+@method("reactions.add", "name", "channel")
 def _react(caller: Caller, arguments: Arguments) -> None:
-    channel = _place(caller, arguments.text("channel"))
-    react(channel.message(arguments.text("timestamp")), arguments.text("name"), caller.user)
+    channel, message = _item(caller, arguments)
+    react(message, arguments.text("name"), caller.user)
+    _answered(caller, channel, message, arguments.text("name"), added=True)
+
+
+@method("reactions.remove", "name", "channel")
+def _unreact(caller: Caller, arguments: Arguments) -> None:
+    channel, message = _item(caller, arguments)
+    unreact(message, arguments.text("name"), caller.user)
+    _answered(caller, channel, message, arguments.text("name"), added=False)
+
+
+def _answered(caller: Caller, channel: Channel, message: Json, name: str, *, added: bool) -> None:
     caller.workspace.changed(channel.id)
+    caller.happened(events.reacted(channel, message, caller.user, name, caller.workspace.stamp(), added=added))
+
+
+def _item(caller: Caller, arguments: Arguments) -> tuple[Channel, Json]:
+    channel = _place(caller, arguments)
+    ts = arguments.text("timestamp")
+    if not ts:
+        raise SlackError("no_item_specified")
+    return channel, channel.message(ts)
 
 
 def react(message: Json, name: str, user: str) -> None:
+    if not name or name != name.strip(": "):
+        raise SlackError("invalid_name")
     reactions: list[Json] = message.setdefault("reactions", [])
     for one in reactions:
         if one["name"] == name:
@@ -152,142 +212,38 @@ def react(message: Json, name: str, user: str) -> None:
     reactions.append({"name": name, "users": [user], "count": 1})
 
 
-# files, in Slack's three steps: an address, the bytes, and where they are shown
+def unreact(message: Json, name: str, user: str) -> None:
+    mine = [one for one in message.get("reactions", []) if one["name"] == name and user in one["users"]]
+    if not mine:
+        raise SlackError("no_reaction")
+    mine[0]["users"].remove(user)
+    mine[0]["count"] -= 1
+    message["reactions"] = [one for one in message["reactions"] if one["count"]]
 
 
-@method("files.getUploadURLExternal")
-def _address(caller: Caller, arguments: Arguments) -> Json:
-    name = arguments.text("filename")
-    arguments.number("length", 0, most=1 << 30)
-    stored = caller.workspace.add_file(name, name, b"", caller.user, arguments.text("alt_txt", ""))
-    return {"upload_url": f"{caller.base_url()}upload/{stored.id}", "file_id": stored.id}
-
-
-@method("files.completeUploadExternal")
-def _share(caller: Caller, arguments: Arguments) -> Json:
-    wanted = arguments.structure("files") or []
-    files = [_stored(caller, one) for one in wanted]
-    place = arguments.text("channel_id", "")
-    if place:
-        channel = _place(caller, place)
-        thread = arguments.text("thread_ts", "") or None
-        comment = arguments.text("initial_comment", "")
-        ids = [file.id for file in files]
-        caller.workspace.post(
-            channel,
-            caller.user,
-            comment,
-            bot_id=f"B{caller.user[1:]}",
-            files=[file_shown(caller, file) for file in files],
-            thread_ts=thread,
-        )
-        for number in ids:
-            caller.workspace.files[number].channels.add(channel.id)
-    return {"files": [file_shown(caller, file) for file in files]}
-
-
-def _stored(caller: Caller, wanted: Any) -> StoredFile:  # noqa: ANN401
-    found = caller.workspace.files.get(str(wanted.get("id"))) if isinstance(wanted, dict) else None
-    if found is None or not found.content:
-        raise SlackError("file_not_found")
-    found.title = str(wanted.get("title") or found.name)
-    return found
-
-
-@method("files.info")
-def _file(caller: Caller, arguments: Arguments) -> Json:
-    found = caller.workspace.files.get(arguments.text("file"))
-    if found is None:
-        raise SlackError("file_not_found")
-    shares: Json = {}
-    for number in found.channels:
-        channel = caller.workspace.channels[number]
-        stamps = [
-            {"ts": message["ts"], "thread_ts": message.get("thread_ts")}
-            for message in channel.messages
-            if any(file["id"] == found.id for file in message.get("files", []))
-        ]
-        if stamps:
-            shares[number] = stamps
-    return {"file": {**file_shown(caller, found), "channels": sorted(found.channels), "shares": {"public": shares}}}
-
-
-def file_shown(caller: Caller, stored: StoredFile) -> Json:
-    kind = stored.name.rpartition(".")[2].lower()
-    return {
-        "id": stored.id,
-        "name": stored.name,
-        "title": stored.title,
-        "filetype": kind,
-        "mimetype": {"png": "image/png", "html": "text/html", "json": "application/json"}.get(kind, "text/plain"),
-        "size": len(stored.content),
-        "alt_txt": stored.alt,
-        "user": stored.user,
-        "url_private": f"{caller.base_url()}files/{stored.id}/{stored.name}",
-    }
-
-
-@method("bookmarks.add")
+@method("bookmarks.add", "channel_id", "title", "type")
 def _bookmark(caller: Caller, arguments: Arguments) -> Json:
-    channel = _place(caller, arguments.text("channel_id"))
-    return {"bookmark": {"id": uuid4().hex, "channel_id": channel.id, "title": arguments.text("title")}}
+    channel = caller.inside(arguments.text("channel_id"))
+    link = arguments.text("link")
+    if arguments.text("type") != "link":
+        raise SlackError("invalid_bookmark_type")
+    if not link.startswith(("http://", "https://")):
+        raise SlackError("invalid_link")
+    if len(channel.bookmarks) >= MOST_BOOKMARKS:
+        raise SlackError("too_many_bookmarks")
+    bookmark = {
+        "id": f"Bk{caller.workspace.stamp().replace('.', '')}",
+        "channel_id": channel.id,
+        "title": arguments.text("title"),
+        "type": "link",
+        "link": link,
+        "emoji": arguments.text("emoji"),
+    }
+    channel.bookmarks.append(bookmark)
+    caller.workspace.changed(channel.id)
+    return {"bookmark": bookmark}
 
 
-# modals
-
-
-@method("views.open")
-def _open(caller: Caller, arguments: Arguments) -> Json:
-    view = checked_view(arguments)
-    return {"view": view_shown(caller.workspace.open_modal(caller.trigger(arguments.text("trigger_id")), view))}
-
-
-@method("views.push")
-def _push(caller: Caller, arguments: Arguments) -> Json:
-    view = checked_view(arguments)
-    user = caller.trigger(arguments.text("trigger_id"))
-    if len(caller.workspace.modals.get(user, [])) >= MODALS:
-        raise SlackError("push_limit_reached")
-    return {"view": view_shown(caller.workspace.open_modal(user, view))}
-
-
-@method("views.update")
-def _replace(caller: Caller, arguments: Arguments) -> Json:
-    view = checked_view(arguments)
-    modal = caller.workspace.modal(arguments.text("view_id"))
-    known = arguments.text("hash", "")
-    if known and known != modal.hash:
-        raise SlackError("hash_conflict")
-    caller.workspace.replace_modal(modal, view)
-    return {"view": view_shown(modal)}
-
-
-@method("views.publish")
-def _publish(caller: Caller, arguments: Arguments) -> Json:
-    view = checked_view(arguments)
-    user = caller.workspace.user(arguments.text("user_id"))
-    caller.workspace.homes[user.id] = view
-    caller.workspace.changed(f"user:{user.id}")
-    return {"view": {**view, "id": f"VH{user.id}"}}
-
-
-def checked_view(arguments: Arguments) -> Json:
-    view = arguments.structure("view")
-    return acceptable(view)
-
-
-def acceptable(view: Any) -> Json:  # noqa: ANN401
-    problems = view_problems(view)
-    if problems:
-        messages = [f"[ERROR] {problem}" for problem in problems]
-        raise SlackError("invalid_arguments", response_metadata={"messages": messages})
-    return {**view, "blocks": with_ids(view["blocks"])}
-
-
-def view_shown(modal: OpenModal) -> Json:
-    return {**modal.view, "id": modal.id, "hash": modal.hash, "root_view_id": modal.id}
-
-
-@method("apps.connections.open")
-def _socket(caller: Caller, _arguments: Arguments) -> Json:
-    return {"url": caller.socket_url()}
+@method("bookmarks.list", "channel_id")
+def _bookmarks(caller: Caller, arguments: Arguments) -> Json:
+    return page_of(caller.inside(arguments.text("channel_id"), archived=True).bookmarks, arguments, "bookmarks")

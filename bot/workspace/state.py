@@ -9,6 +9,9 @@ from typing import Any
 from bot.core.clock import Clock
 
 Json = dict[str, Any]
+APP = "A1"
+MOST_WHISPERS = 500
+MOST_MODALS = 3
 COLOURS = ("#b8524a", "#3f7d6b", "#7a5bb5", "#b3782c", "#3a72b0", "#a3487f", "#5c7a2e", "#8a6a52")
 
 
@@ -48,6 +51,7 @@ class Channel:
     members: set[str] = field(default_factory=set)
     messages: list[Json] = field(default_factory=list)
     pins: list[str] = field(default_factory=list)
+    bookmarks: list[Json] = field(default_factory=list)
     read_up_to: dict[str, str] = field(default_factory=dict)
 
     def message(self, ts: str) -> Json:
@@ -66,6 +70,7 @@ class StoredFile:
     user: str
     alt: str = ""
     channels: set[str] = field(default_factory=set)
+    ticket: str = ""
 
 
 @dataclass(slots=True)
@@ -82,10 +87,22 @@ class Ephemeral:
 
 @dataclass(slots=True)
 class OpenModal:
+    """One of the modals a person has open; the last one is on top. `root`: the first, `previous`: the one below."""
+
     id: str
     user: str
     view: Json
     hash: str
+    root: str = ""
+    previous: str | None = None
+
+
+@dataclass(slots=True)
+class UserGroup:
+    id: str
+    handle: str
+    name: str
+    users: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +127,8 @@ class Workspace:
         self.ephemerals: list[Ephemeral] = []
         self.modals: dict[str, list[OpenModal]] = {}
         self.homes: dict[str, Json] = {}
+        self.groups: dict[str, UserGroup] = {}
+        self.chosen: dict[tuple[str, str], dict[tuple[str, str], Json]] = {}
         self.changes = 0
         self._listeners: list[Callable[[Change], None]] = []
         self.count = 0
@@ -166,13 +185,20 @@ class Workspace:
             return self.add_channel(f"dm-{user_id}", bot, kind="im", members=[user_id])
 
     def seen_by(self, user_id: str) -> list[Channel]:
-        """Return the channels a person finds in the list: public ones and their own."""
+        """Return the channels a person finds in the list: public ones, unless a guest, and their own."""
         with self.lock:
             return [
-                channel
-                for channel in self.channels.values()
-                if not channel.archived and (channel.kind == "public" or user_id in channel.members)
+                channel for channel in self.channels.values() if not channel.archived and self.may_see(user_id, channel)
             ]
+
+    def may_see(self, user_id: str, channel: Channel) -> bool:
+        return user_id in channel.members or (channel.kind == "public" and not self.user(user_id).restricted)
+
+    def add_group(self, group_id: str, handle: str, users: Iterable[str] = ()) -> UserGroup:
+        with self.lock:
+            group = UserGroup(group_id, handle, handle.title(), list(users))
+            self.groups[group_id] = group
+            return group
 
     # messages
 
@@ -201,6 +227,35 @@ class Workspace:
             self.changed(channel.id)
             return message
 
+    def remove(self, channel: Channel, ts: str) -> Json:
+        """Delete a message; the first of a thread leaves a stone behind that its replies stand under."""
+        with self.lock:
+            message = channel.message(ts)
+            if ts in channel.pins:
+                channel.pins.remove(ts)
+            if message.get("reply_count"):
+                place = channel.messages.index(message)
+                kept = {name: message[name] for name in ("type", "ts", "thread_ts", "reply_count", "reply_users")}
+                stone = {**kept, "user": message["user"], "subtype": "tombstone", "text": "This message was deleted."}
+                channel.messages[place] = stone
+            else:
+                channel.messages.remove(message)
+                self._one_reply_less(channel, message)
+            self.changed(channel.id)
+            return message
+
+    def _one_reply_less(self, channel: Channel, message: Json) -> None:
+        thread = message.get("thread_ts")
+        if thread in (None, message["ts"]):
+            return
+        parent = channel.message(str(thread))
+        left = self.replies(channel, str(thread))[1:]
+        parent["reply_count"] = len(left)
+        parent["latest_reply"] = left[-1]["ts"] if left else None
+        parent["reply_users"] = list(dict.fromkeys(reply["user"] for reply in left))
+        if not left and parent.get("subtype") == "tombstone":
+            channel.messages.remove(parent)
+
     def replies(self, channel: Channel, thread_ts: str) -> list[Json]:
         return [message for message in channel.messages if thread_ts in (message["ts"], message.get("thread_ts"))]
 
@@ -208,8 +263,10 @@ class Workspace:
         return [message for message in channel.messages if message.get("thread_ts") in (None, message["ts"])]
 
     def unread(self, channel: Channel, user: str) -> int:
-        last = channel.read_up_to.get(user, "0")
-        return sum(1 for message in channel.messages if message["ts"] > last and message["user"] != user)
+        """Count what others said since this person last looked; replies in threads don't count, as in Slack."""
+        with self.lock:
+            last = channel.read_up_to.get(user, "0")
+            return sum(1 for one in self.top_level(channel) if one["ts"] > last and one["user"] != user)
 
     def mark_read(self, channel: Channel, user: str) -> None:
         with self.lock:
@@ -222,7 +279,10 @@ class Workspace:
         """Show something to one person alone."""
         with self.lock:
             ts = self.stamp()
-            self.ephemerals.append(Ephemeral(ts, user, channel, text, blocks, thread_ts))
+            self.ephemerals = [
+                *self.ephemerals[1 - MOST_WHISPERS :],
+                Ephemeral(ts, user, channel, text, blocks, thread_ts),
+            ]
             self.changed(channel)
             return ts
 
@@ -236,25 +296,36 @@ class Workspace:
     def add_file(self, name: str, title: str, content: bytes, user: str, alt: str = "") -> StoredFile:
         with self.lock:
             self.count += 1
-            stored = StoredFile(f"F{self.count:04d}", name, title, content, user, alt)
+            stored = StoredFile(f"F{self.count:04d}", name, title, content, user, alt, ticket=token_hex(12))
             self.files[stored.id] = stored
             return stored
+
+    def awaited(self, ticket: str) -> StoredFile | None:
+        """Return the file whose bytes are still to come under this ticket."""
+        return next((one for one in self.files.values() if one.ticket == ticket and not one.content), None)
 
     # modals
 
     def open_modal(self, user: str, view: Json) -> OpenModal:
+        """Put a modal on top of those a person has open."""
         with self.lock:
-            modal = OpenModal(f"V{token_hex(5).upper()}", user, view, token_hex(6))
-            self.modals.setdefault(user, []).append(modal)
+            stack = self.modals.setdefault(user, [])
+            if len(stack) >= MOST_MODALS:
+                raise SlackError("push_limit_reached")
+            number = f"V{token_hex(5).upper()}"
+            root, below = (stack[0].id, stack[-1].id) if stack else (number, None)
+            modal = OpenModal(number, user, view, token_hex(6), root, below)
+            stack.append(modal)
             self.changed(f"user:{user}")
             return modal
 
-    def modal(self, view_id: str) -> OpenModal:
-        for stack in self.modals.values():
-            for modal in stack:
-                if modal.id == view_id:
-                    return modal
-        raise SlackError("not_found")
+    def modal(self, view_id: str = "", *, external_id: str = "") -> OpenModal:
+        with self.lock:
+            for stack in self.modals.values():
+                for modal in stack:
+                    if modal.id == view_id or (external_id and modal.view.get("external_id") == external_id):
+                        return modal
+            raise SlackError("not_found")
 
     def replace_modal(self, modal: OpenModal, view: Json) -> None:
         with self.lock:

@@ -18,7 +18,7 @@ import time
 import httpx
 
 from bot.core.clock import SystemClock
-from tests.fake_slack import FakeSlack
+from tests.fake_slack import BOT_TOKEN, FakeSlack
 from tests.ports import free_port, until
 
 TOKEN = {"Authorization": "Bearer bench"}
@@ -29,8 +29,8 @@ def serve(folder: str, port: int, slack: FakeSlack, database: str | None) -> sub
         **os.environ,
         "DATABASE_URL": database or f"sqlite:///{folder}/muster.db",
         "PORT": str(port),
-        "SLACK_BOT_TOKEN": "xoxb-bench",
-        "SLACK_API_URL": slack.url,
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_API_URL": slack.api_url,
         "MUSTER_WEBHOOK_TOKEN": "bench",
         "MUSTER_API_TOKEN": "bench",
         "MUSTER_LOG_LEVEL": "ERROR",

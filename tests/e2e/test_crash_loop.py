@@ -7,13 +7,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 
 import httpx
 import pytest
 
 from bot.core.clock import SystemClock
-from tests.fake_slack import FakeSlack, Fault
+from bot.workspace.faults import Fault, Faults
+from tests.fake_slack import BOT_TOKEN, FakeSlack
 from tests.ports import free_port, until
 
 pytestmark = pytest.mark.slow
@@ -23,27 +24,26 @@ SECONDS = float(os.environ.get("CRASH_SECONDS", "120" if os.environ.get("CI") el
 MODELS = 12
 
 
-class ChaoticSlack(FakeSlack):
+class Chaos(Faults):
     """Refuses, resets, or answers badly after doing what was asked, a few calls in a hundred."""
 
     def __init__(self, dice):
-        super().__init__(SystemClock())
+        super().__init__()
         self.dice = dice
         self.calm = False
         self.injected = 0
 
-    def _serve(self, request):
+    def meet(self, method, arguments):
         if not self.calm and self.dice.random() < 0.14:
             kinds = [
-                {"reset": True},
-                {"reset": True, "applies": True},
-                {"error": "fatal_error", "applies": True},
-                {"status": 429, "error": "ratelimited", "retry_after": 1},
+                Fault(reset=True),
+                Fault(reset=True, applies=True),
+                Fault(error="fatal_error", applies=True),
+                Fault(status=429, error="ratelimited", retry_after=1),
             ]
-            method = request.path.partition("/api/")[2]
-            self.faults.setdefault(method, deque()).append(Fault(**self.dice.choice(kinds)))
             self.injected += 1
-        super()._serve(request)
+            return self.dice.choice(kinds)
+        return super().meet(method, arguments)
 
 
 class Sender(threading.Thread):
@@ -88,8 +88,8 @@ def start(folder, port, slack):
         **os.environ,
         "DATABASE_URL": f"sqlite:///{folder}/muster.db",
         "PORT": str(port),
-        "SLACK_BOT_TOKEN": "xoxb-crash",
-        "SLACK_API_URL": slack.url,
+        "SLACK_BOT_TOKEN": BOT_TOKEN,
+        "SLACK_API_URL": slack.api_url,
         "MUSTER_WEBHOOK_TOKEN": "crash",
         "MUSTER_API_TOKEN": "crash",
     }
@@ -112,7 +112,8 @@ def rows(folder, statement):
 
 def test_killed_again_and_again_it_loses_nothing_and_repeats_nothing(tmp_path):
     dice = random.Random(SEED)
-    slack, port = ChaoticSlack(random.Random(SEED + 1)), free_port()
+    chaos = Chaos(random.Random(SEED + 1))
+    slack, port = FakeSlack(SystemClock(), faults=chaos), free_port()
     sender = Sender(port, random.Random(SEED + 2))
     running = start(tmp_path, port, slack)
     until(lambda: up(port), 60)
@@ -127,7 +128,7 @@ def test_killed_again_and_again_it_loses_nothing_and_repeats_nothing(tmp_path):
         until(lambda: up(port), 60)
     sender.done.set()
     sender.join(10)
-    slack.calm = True
+    chaos.calm = True
     try:
         until(lambda: not rows(tmp_path, "SELECT 1 FROM outbox WHERE state = 'pending' LIMIT 1"), 240)
     finally:
@@ -142,7 +143,7 @@ def test_killed_again_and_again_it_loses_nothing_and_repeats_nothing(tmp_path):
     dead = rows(tmp_path, "SELECT kind, problem FROM outbox WHERE state = 'dead'")
     twins = Counter(channel.name for channel in slack.channels.values() if channel.name.startswith("inc-"))
     print(
-        f"seed {SEED} | faults survived {kills} kills, {slack.injected} of Slack | alerts taken {len(sender.taken)}"
+        f"seed {SEED} | faults survived {kills} kills, {chaos.injected} of Slack | alerts taken {len(sender.taken)}"
         f" | lost {len(sender.taken - kept)} | said twice {sum(count - 1 for count in said.values())}"
     )
     slack.stop()

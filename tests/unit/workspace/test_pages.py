@@ -57,7 +57,7 @@ class House:
 
     def open(self, *blocks, user="U1", **more):
         view = {"type": "modal", "title": plain("Resolve"), "submit": plain("Send"), "blocks": list(blocks), **more}
-        assert view_problems(view) == []
+        assert view_problems(view, "modal") == []
         return self.workspace.open_modal(user, {**view, "blocks": with_ids(view["blocks"])})
 
     def submit(self, modal, user="U1", **fields):
