@@ -72,10 +72,11 @@ class Databases:
     def url(self, name):
         return self.address.replace("/postgres", f"/{name}").replace("postgresql:", "postgresql+psycopg:")
 
-    def fresh(self):
+    def fresh(self, template=TEMPLATE):
+        """A database with the schema in it; `template="template0"`: with nothing in it."""
         self._count += 1
         name = f"muster_{os.getpid()}_{self._count}"
-        self._admin(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        self._admin(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
 
     def drop(self, url):

@@ -27,7 +27,7 @@ def run(name, environment, log):
 
 
 def test_web_and_workers_share_one_database(postgres_databases, tmp_path):
-    slack, port, url = FakeSlack(SystemClock()), free_port(), postgres_databases.fresh()
+    slack, port, url = FakeSlack(SystemClock()), free_port(), postgres_databases.fresh("template0")
     environment = {
         **os.environ,
         "DATABASE_URL": url.replace("postgresql+psycopg://", "postgres://"),
@@ -40,10 +40,11 @@ def test_web_and_workers_share_one_database(postgres_databases, tmp_path):
     }
     running = []
     with (tmp_path / "log").open("w") as log:
-        assert run("web", environment, log).wait(60) == 2  # refused until the schema is there
-        assert run("release", environment, log).wait(60) == 0
         try:
-            running += [run("web", environment, log), run("worker", environment, log), run("worker", environment, log)]
+            running.append(run("web", environment, log))
+            assert running[0].wait(60) == 2  # refused until the schema is there
+            assert run("release", environment, log).wait(60) == 0
+            running = [run("web", environment, log), run("worker", environment, log), run("worker", environment, log)]
             until(lambda: httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200, 60)
             fire(port, range(ALERTS // 2))
             until(lambda: len(incident_channels(slack)) >= 2, 60)
