@@ -13,7 +13,7 @@ from sqlalchemy.engine import make_url
 from bot.core.database import Database
 from bot.core.migrations import migrate
 
-TEMPLATE = "muster_template"
+TEMPLATE = f"muster_template_{os.getpid()}"
 
 
 def binaries():
