@@ -47,7 +47,7 @@ class IncidentDeliveries:
             MessageKind("incident.card", self._card, posted=self._card_up),
             CallKind("incident.card_changed", self._card_edit, tolerated=frozenset({"message_not_found"})),
             CallKind("incident.pin", self._pin, tolerated=already),
-            CallKind("incident.topic", self._topic, tolerated=frozenset({"is_archived"})),
+            CallKind("incident.topic", self._topic, done=self._topic_set, tolerated=frozenset({"is_archived"})),
             CallKind("incident.invite", self._invite, tolerated=already | {"user_not_found", "cant_invite"}),
             MessageKind("incident.announced", self._announce, posted=self._announced),
             CallKind("incident.announcement_changed", self._announce_edit, tolerated=frozenset({"message_not_found"})),
@@ -151,7 +151,13 @@ class IncidentDeliveries:
         incident = self._incident(session, row)
         commander = service.holder(session, service.incident_id(incident), IncidentRole.COMMANDER)
         text = messages.topic(incident, commander)
+        if not incident.card_ts or text == incident.topic:
+            return None
+        row.payload = {"topic": text}
         return Call("conversations.setTopic", {"channel": incident.channel_id, "topic": text})
+
+    def _topic_set(self, session: Session, row: OutboxRow, _now: datetime, _answer: Mapping[str, Any]) -> None:
+        self._incident(session, row).topic = row.payload["topic"]
 
     def _invite(self, session: Session, row: OutboxRow, _now: datetime) -> Call | None:
         incident = self._incident(session, row)

@@ -148,6 +148,7 @@ def changed(session: Session, incident: Incident, now: datetime) -> None:
     incident.version += 1
     number = incident_id(incident)
     put_latest(session, now, kind="incident.card_changed", lane=f"card:{number}", incident_id=number)
+    put_latest(session, now, kind="incident.topic", lane=f"incident.topic:{number}", incident_id=number)
     put_latest(session, now, kind="incident.announcement_changed", lane=f"announce:{number}", incident_id=number)
 
 

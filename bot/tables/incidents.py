@@ -97,6 +97,7 @@ class Incident(SQLModel, table=True):
     announce_ts: str | None = None
     runbook_id: str | None = None
     invited: list[str] = json_field(list)
+    topic: str = ""
 
 
 class IncidentMember(SQLModel, table=True):

@@ -102,6 +102,7 @@ def upgrade() -> None:
         sa.Column("announce_ts", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("runbook_id", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
         sa.Column("invited", sa.JSON(), nullable=False),
+        sa.Column("topic", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.CheckConstraint(
             "channel_state IN ('none', 'intent', 'bound', 'lost')", name=op.f("ck_incident_channel_state")
         ),

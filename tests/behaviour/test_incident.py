@@ -20,6 +20,12 @@ def test_a_paging_alert_opens_a_channel_with_one_pinned_card(world):
     assert card["ts"] in channel.pins
     assert "fraud-v3 declines 31 % of payments" in card["text"]
     assert channel.topic.startswith("INC-1 · SEV2")
+    assert channel.topic.endswith("nobody has it yet")
+    world.click("Acknowledge")
+    assert channel.topic.endswith("has a commander")
+    set_before = len(world.slack.calls("conversations.setTopic"))
+    world.command("note nothing that the topic tells", channel=channel.id)
+    assert len(world.slack.calls("conversations.setTopic")) == set_before
     announced = world.slack.channel("incidents").messages
     assert len(announced) == 1
     assert channel.id in json.dumps(announced[0]["blocks"])
