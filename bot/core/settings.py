@@ -32,7 +32,6 @@ class Settings(BaseSettings):
     url: str | None = Field(None, validation_alias=_env("MUSTER_URL"))
     webhook_token: SecretStr | None = Field(None, validation_alias=_env("MUSTER_WEBHOOK_TOKEN"))
     api_token: SecretStr | None = Field(None, validation_alias=_env("MUSTER_API_TOKEN"))
-    heartbeat_url: str | None = Field(None, validation_alias=_env("MUSTER_HEARTBEAT_URL"))
     log_level: str = Field("INFO", validation_alias=_env("MUSTER_LOG_LEVEL"))
     log_json: bool = Field(default=False, validation_alias=_env("MUSTER_LOG_JSON"))
 
