@@ -7,7 +7,6 @@ from fastapi.responses import HTMLResponse
 from markdown_it import MarkdownIt
 
 from bot.core.errors import NotFoundError
-from bot.core.ids import slug
 from bot.runbooks.document import Runbook
 from bot.runbooks.library import Library
 
@@ -65,11 +64,10 @@ def _body(runbook: Runbook) -> str:
     markdown = MarkdownIt("commonmark", {"html": False})
     _, _, source = runbook.source.partition("\n---")
     tokens = markdown.parse(source.partition("\n")[2])
-    number = 0
-    for place, token in enumerate(tokens):
-        if token.type == "heading_open" and token.tag == "h2":
-            number += 1
-            token.attrSet("id", slug(tokens[place + 1].content) or f"step-{number}")
+    keys = (step.key for step in runbook.steps)
+    for token in tokens:
+        if token.type == "heading_open" and token.tag == "h2" and not token.level:
+            token.attrSet("id", next(keys, ""))
     return str(markdown.renderer.render(tokens, markdown.options, {}))
 
 

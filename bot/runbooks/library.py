@@ -62,4 +62,4 @@ def load(folder: Path) -> Library:
 
 
 def read(path: Path) -> Parsed:
-    return parse(path.stem, path.read_text("utf-8"))
+    return parse(path.stem, path.read_text("utf-8-sig"))

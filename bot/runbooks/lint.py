@@ -1,17 +1,18 @@
 """What is wrong with a runbook, each with its line: for authors, before an incident."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 
 from bot.checks.contract import FAILED, NOT_CONFIGURED, TIMED_OUT
-from bot.checks.registry import Registry
+from bot.checks.registry import Registry, read_params
 from bot.core.errors import BotError
 from bot.runbooks.document import Branch, Go, Runbook, Step
 from bot.runbooks.library import Library, read
+from bot.runbooks.messages import MOST_BUTTONS
 from bot.runbooks.parser import Parsed
-from bot.runbooks.template import NAMES, fill_check, unknown_names
+from bot.runbooks.template import NAMES, fill_check, pieces, unknown_names
 
 STALE = timedelta(days=365)
 ANY_CHECK = (NOT_CONFIGURED, FAILED, TIMED_OUT)
@@ -48,6 +49,9 @@ def lint_folder(
             line = int(number) if number.isdigit() else 1
             findings.append(Finding(path.name, line, "error", (message if number.isdigit() else error.message).strip()))
             continue
+        except (OSError, UnicodeDecodeError) as error:
+            findings.append(Finding(path.name, 1, "error", f"can't be read; save it as UTF-8 text: {error}"))
+            continue
         library.runbooks[path.stem] = parsed.runbook
         findings += lint(path.name, parsed, checks, today, actions=actions)
     return findings + list(_rivals(library))
@@ -74,18 +78,23 @@ def lint(
 
 
 def _of_step(step: Step, checks: Registry, actions: Collection[str] | None) -> Iterable[tuple[int, str, str]]:
-    verdicts: set[str] = set()
+    verdicts: dict[str, tuple[str, ...]] = {}
     for line in step.checks:
         yield from _names(line.line, line.at)
         try:
             name, params = fill_check(line.line, dict.fromkeys(NAMES, "1h"))
-            check, _ = checks.read_line(" ".join([name, *(f"{key}='{value}'" for key, value in params.items())]))
-            verdicts |= set(check.verdicts)
+            check = checks.find(name)
+            verdicts[name] = check.verdicts
+            read_params(check, params)
+            yield from _of_params(line.line, line.at)
         except BotError as error:
             yield line.at, "error", error.message
     yield from _names(step.text, step.at)
     for branch in (*step.results, *step.answers):
         yield from _of_branch(step, branch, verdicts)
+    if len(step.answers) > MOST_BUTTONS:
+        last = step.answers[MOST_BUTTONS]
+        yield last.at, "error", f"“{last.label}” gets no button: a decision has at most {MOST_BUTTONS} answers"
     for name in step.actions:
         if actions is not None and name not in actions:
             yield step.at, "warning", f"no action `{name}` is configured in muster.yaml"
@@ -98,10 +107,22 @@ def _names(text: str, at: int) -> Iterable[tuple[int, str, str]]:
         yield at, "error", f"`{{{{ {name} }}}}` is not known; there is {', '.join(NAMES)}"
 
 
-def _of_branch(step: Step, branch: Branch, verdicts: Collection[str]) -> Iterable[tuple[int, str, str]]:
+def _of_params(line: str, at: int) -> Iterable[tuple[int, str, str]]:
+    for piece in pieces(line)[1:]:
+        name, sign, value = piece.partition("=")
+        if not sign:
+            yield at, "error", f"`{name}` is not a parameter; write it as name=value"
+        elif value.count('"') % 2:
+            yield at, "error", f"a quotation mark is not closed in `{piece}`"
+
+
+def _of_branch(step: Step, branch: Branch, by_check: Mapping[str, Collection[str]]) -> Iterable[tuple[int, str, str]]:
     for when in branch.suggested_by:
+        verdicts = {one for name, some in by_check.items() if when.check in {None, name} for one in some}
         if not step.checks:
             yield branch.at, "error", f"“{when.verdict}” is a check's answer, and this step has no check"
+        elif when.check and by_check and when.check not in by_check:
+            yield branch.at, "error", f"this step does not run `{when.check}`, so it never answers “{when.verdict}”"
         elif verdicts and when.verdict not in {*verdicts, *ANY_CHECK}:
             known = ", ".join(sorted(verdicts))
             yield branch.at, "error", f"no check of this step answers “{when.verdict}”; they answer {known}"

@@ -3,7 +3,7 @@
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from bot.slack.text import clip, escape
+from bot.slack.text import clip, escape, plain
 
 _PARSER = MarkdownIt("commonmark", {"html": False})
 MOST = 2800
@@ -32,17 +32,18 @@ def to_mrkdwn(text: str) -> str:
             else:
                 lines += [said, ""]
         elif token.type in {"fence", "code_block"}:
-            lines += [f"```\n{escape(token.content.rstrip())}\n```", ""]
+            lines += [f"```\n{_code(token.content.rstrip())}\n```", ""]
     return clip("\n".join(lines).strip(), MOST)
 
 
 def _inline(tokens: list[Token]) -> str:
     parts = []
+    link_end = ""
     for token in tokens:
-        if token.type == "text":
+        if token.type in {"text", "image"}:
             parts.append(escape(token.content))
         elif token.type == "code_inline":
-            parts.append(f"`{escape(token.content)}`")
+            parts.append(f"`{_code(token.content)}`")
         elif token.type in {"strong_open", "strong_close"}:
             parts.append("*")
         elif token.type in {"em_open", "em_close"}:
@@ -50,7 +51,16 @@ def _inline(tokens: list[Token]) -> str:
         elif token.type in {"softbreak", "hardbreak"}:
             parts.append(" " if token.type == "softbreak" else "\n")
         elif token.type == "link_open":
-            parts.append(f"<{escape(str(token.attrs.get('href', '')))}|")
+            url = str(token.attrs.get("href", ""))
+            leads = url.startswith(("http://", "https://", "mailto:"))
+            parts.append(f"<{url.replace('&', '&amp;')}|" if leads else "")
+            link_end = ">" if leads else ""
         elif token.type == "link_close":
-            parts.append(">")
+            parts.append(link_end)
     return "".join(parts)
+
+
+def _code(text: str) -> str:
+    """Nothing is formatted inside code, and people copy it: only what would end it is kept apart."""
+    safe = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return safe.replace("`", "`\u200b")

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
@@ -21,6 +22,9 @@ from bot.core.ids import slug
 from bot.runbooks.document import Branch, CheckLine, Directive, Go, Limit, Match, Runbook, Step, When
 
 LARGEST = 256 * 1024
+_DEEPEST = 20
+_LONGEST_KEY = 100
+_LINE_END = re.compile(r"\r\n?|\n")  # as Markdown counts lines; str.splitlines knows more of them
 _TIME = re.compile(
     r"time:\s*(?P<length>[^,.]+?)\s*(?:[,.]\s*then\s+(?:escalate|call)(?:\s+(?:to\s+)?(?P<whom>.+?))?)?\.?",
     re.IGNORECASE,
@@ -86,11 +90,15 @@ class _Head(BaseModel):
 def parse(runbook_id: str, source: str) -> Parsed:
     """Read one file. Raises BotError, with the line, when the front matter is missing or wrong."""
     if len(source.encode()) > LARGEST:
-        raise BotError(f"{runbook_id}: larger than {LARGEST // 1024} KiB.")
+        raise BotError(f"{runbook_id}: larger than {LARGEST // 1024} KiB; split it into several runbooks.")
+    lines = _LINE_END.split(source)
+    for number, line in enumerate(lines, start=1):
+        if "\0" in line:
+            raise BotError(f"{runbook_id}:{number}: holds a NUL byte; save the file as plain UTF-8 text.")
     tokens = _markdown().parse(source)
     head = _head(runbook_id, tokens)
     problems: list[Problem] = []
-    text, steps = _steps(tokens, source.splitlines(), problems)
+    text, steps = _steps(tokens, lines, problems)
     steps = _resolve(steps, problems)
     if not steps:
         problems.append(Problem(1, "no step: a heading `## …` starts one"))
@@ -116,13 +124,27 @@ def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).use(front_matter_plugin)
 
 
-class _NoAliases(yaml.SafeLoader):
-    """A runbook needs no YAML references, and a few lines of them can grow into gigabytes."""
+class _PlainLoader(yaml.SafeLoader):
+    """A runbook needs no YAML references and no depth, and a few lines of either can grow past all memory."""
+
+    depth = 0
 
     def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401
+        here = self.peek_event().start_mark  # type: ignore[no-untyped-call]
         if self.check_event(yaml.events.AliasEvent):
-            raise yaml.YAMLError("references (`*name`) are not allowed")
-        return super().compose_node(parent, index)
+            raise yaml.MarkedYAMLError(problem="references (`*name`) are not allowed", problem_mark=here)
+        if self.depth == _DEEPEST:
+            raise yaml.MarkedYAMLError(problem=f"nested more than {_DEEPEST} deep", problem_mark=here)
+        self.depth += 1
+        node = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
+
+    def construct_object(self, node: Any, deep: bool = False) -> Any:  # noqa: ANN401, FBT001, FBT002
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.MarkedYAMLError(problem=str(error), problem_mark=node.start_mark) from None
 
 
 def _head(runbook_id: str, tokens: list[Token]) -> _Head:
@@ -130,23 +152,42 @@ def _head(runbook_id: str, tokens: list[Token]) -> _Head:
     if front is None:
         raise BotError(f"{runbook_id}:1: begin with front matter: a line `---`, `title: …`, and a line `---`.")
     try:
-        given = yaml.load(front.content, _NoAliases)  # noqa: S506  # a safe loader
+        given = yaml.load(front.content, _PlainLoader)  # noqa: S506  # a safe loader
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         line = mark.line + 2 if mark else 1
         raise BotError(
             f"{runbook_id}:{line}: the front matter is not YAML: {getattr(error, 'problem', error)}"
         ) from None
+    if not isinstance(given or {}, dict):
+        raise BotError(f"{runbook_id}:2: write the front matter as lines `name: value`, with at least `title: …`.")
     try:
         return _Head.model_validate(given or {})
     except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "front matter"
-        lines = front.content.splitlines()
-        line = next((place for place, one in enumerate(lines, start=2) if one.startswith(f"{name}:")), 1)
-        known = ", ".join(_Head.model_fields)
-        hint = f"there is {known}" if first["type"] == "extra_forbidden" else first["msg"]
+        name, hint, line = _wrong(error, _LINE_END.split(front.content))
         raise BotError(f"{runbook_id}:{line}: `{name}`: {hint}") from None
+
+
+def _wrong(error: ValidationError, lines: list[str]) -> tuple[str, str, int]:
+    """Return the name as a path, what to do about it, and its line in the file."""
+    first = error.errors()[0]
+    path = [str(part) for part in first["loc"] if not isinstance(part, int)] or [str(first["loc"][0])]
+    known = ", ".join(_Match.model_fields if len(path) > 1 else _Head.model_fields)
+    hints = {
+        "extra_forbidden": f"not known here; there is {known}",
+        "missing": f"missing; add a line `{path[-1]}: …`",
+        "string_type": "must be text; put it in quotes",
+        "invalid_key": "a name must be text; put it in quotes",
+    }
+    line = 1
+    for name in path:
+        start = max(line - 2, 0)
+        line = next((at for at, one in enumerate(lines[start:], start + 2) if _names(one, name)), line)
+    return ".".join(path), hints.get(first["type"], first["msg"]), line
+
+
+def _names(line: str, name: str) -> bool:
+    return re.match(rf"[\s\-]*[\"']?{re.escape(name)}[\"']?\s*:", line) is not None
 
 
 def _steps(tokens: list[Token], lines: list[str], problems: list[Problem]) -> tuple[str, list[Step]]:
@@ -159,19 +200,24 @@ def _steps(tokens: list[Token], lines: list[str], problems: list[Problem]) -> tu
     first = cuts[0] if cuts else len(tokens)
     intro = _slice([token for token in tokens[:first] if token.type != "front_matter"], lines)
     steps: list[Step] = []
+    keys: set[str] = set()
     for cut, following in zip(cuts, [*cuts[1:], len(tokens)], strict=True):
-        title = tokens[cut + 1].content.strip()
+        title = " ".join(tokens[cut + 1].content.split())
         at = (tokens[cut].map or [0])[0] + 1
-        key = slug(title) or f"step-{len(steps) + 1}"
-        if any(step.key == key for step in steps):
+        key = step_key(title)
+        if key in keys:
             problems.append(Problem(at, f"two steps are called “{title}”; only the first can be gone to", "warning"))
-            key = f"{key}-{len(steps) + 1}"
+            key = f"{key}--{len(steps) + 1}"  # a title never makes two hyphens
+        keys.add(key)
         steps.append(_step(Step(key, title, "", at), tokens[cut + 3 : following], lines, problems))
     return intro, steps
 
 
-def _starts_step(token: Token) -> bool:
-    return token.type == "heading_open" and token.tag == "h2" and not token.level
+def step_key(title: str) -> str:
+    """Name a step for jumps to it: its words, whatever their script, cut where nobody tells them apart."""
+    if title.isascii():
+        return slug(title, limit=_LONGEST_KEY)
+    return re.sub(r"\W+", "-", unicodedata.normalize("NFKC", title).casefold())[:_LONGEST_KEY].strip("-") or "step"
 
 
 def _slice(tokens: list[Token], lines: list[str]) -> str:
@@ -190,8 +236,13 @@ def _step(step: Step, tokens: list[Token], lines: list[str], problems: list[Prob
             if not known:
                 texts.append(_lines(token, lines))
         elif token.type == "bullet_list_open" and (after_check or question):
-            found = _branches(inside, problems)
-            step = replace(step, answers=found, question=question) if question else replace(step, results=found)
+            if question and step.question:
+                problems.append(Problem(start, "a step has one decision; give this one a step of its own"))
+                texts.append(_lines(token, lines))
+            elif question:
+                step = replace(step, answers=_branches(inside, problems), question=question)
+            else:
+                step = replace(step, results=(*step.results, *_branches(inside, problems)))
             after_check, question = False, None
         elif token.type == "paragraph_open" and (limit := _limit(inside[0].content, start, problems)):
             step = replace(step, limit=limit)
@@ -254,7 +305,7 @@ def _fence(step: Step, token: Token, start: int, problems: list[Problem]) -> tup
 def _limit(text: str, at: int, problems: list[Problem]) -> Limit | None:
     if not text.lower().startswith("time:"):
         return None
-    found = _TIME.fullmatch(text.strip())
+    found = _TIME.fullmatch(" ".join(text.split()))
     try:
         if found is None:
             raise ValueError("write it as `Time: 10m, then escalate to ml-oncall`")
@@ -269,12 +320,11 @@ def _branches(inside: list[Token], problems: list[Problem]) -> tuple[Branch, ...
     found = []
     for token, item in _blocks(inside):
         at = (token.map or [0])[0] + 1
-        text = next((one.content for one in item if one.type == "inline"), "").strip()
-        label, colon, then = text.rpartition(":") if ":" in text else (text, "", "")
-        directive = _directive(then.strip()) if colon else Directive(Go.NEXT)
+        text = " ".join(next((one.content for one in item if one.type == "inline"), "").split())
+        label, then, directive = _parted(text)
         if directive is None:
             options = "next step, go to *Step*, again with the next window, escalate, close as a false alarm, end"
-            problems.append(Problem(at, f"“{then.strip()}” is nothing that can happen; write one of: {options}"))
+            problems.append(Problem(at, f"“{then}” is nothing that can happen; write one of: {options}"))
             directive = Directive(Go.NEXT)
         suggested = _SUGGESTED.fullmatch(label)
         whens = tuple(_when(one) for one in suggested["when"].split(",")) if suggested else ()
@@ -282,12 +332,23 @@ def _branches(inside: list[Token], problems: list[Problem]) -> tuple[Branch, ...
     return tuple(found)
 
 
+def _parted(text: str) -> tuple[str, str, Directive | None]:
+    """Cut an item at the last colon that something that can happen follows: labels and titles may hold colons too."""
+    first = label, _, then = text.rpartition(":")
+    while label:
+        rest = text[len(label) + 1 :].strip()
+        if directive := _directive(rest):
+            return label, rest, directive
+        label = label.rpartition(":")[0]
+    return (first[0], then.strip(), None) if first[0] else (text, "", Directive(Go.NEXT))
+
+
 def _directive(text: str) -> Directive | None:
     words = text.strip(" .*_").lower()
     if words in _WORDS:
         return Directive(_WORDS[words])
     found = _GO_TO.fullmatch(text.strip(" ."))
-    return Directive(Go.TO, slug(found["step"].strip(' *_`"“”'))) if found else None
+    return Directive(Go.TO, step_key(found["step"].strip(' *_`"“”'))) if found else None
 
 
 def _when(text: str) -> When:
@@ -301,12 +362,12 @@ def _when(text: str) -> When:
 def _resolve(steps: list[Step], problems: list[Problem]) -> list[Step]:
     """See that every jump has a target; one that has none goes on to the next step."""
     keys = {step.key: step.title for step in steps}
+    known = ", ".join(f"*{title}*" for title in keys.values())
 
     def whole(branch: Branch) -> Branch:
         to = branch.directive.step
         if branch.directive.go is not Go.TO or to in keys:
             return branch
-        known = ", ".join(f"*{title}*" for title in keys.values())
         problems.append(Problem(branch.at, f"there is no step “{to}” to go to; there is {known}"))
         return replace(branch, directive=Directive(Go.NEXT))
 
