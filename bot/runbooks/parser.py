@@ -201,7 +201,7 @@ def _steps(tokens: list[Token], lines: list[str], problems: list[Problem]) -> tu
     intro = _slice([token for token in tokens[:first] if token.type != "front_matter"], lines)
     steps: list[Step] = []
     keys: set[str] = set()
-    for cut, following in zip(cuts, [*cuts[1:], len(tokens)], strict=True):
+    for cut, following in zip(cuts, [*cuts, len(tokens)][1:], strict=True):
         title = " ".join(tokens[cut + 1].content.split())
         at = (tokens[cut].map or [0])[0] + 1
         key = step_key(title)
