@@ -12,6 +12,7 @@
   const KEPT = new Set(["value", "checked", "selected"]);
   Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => {
     if (name === "open" && node.tagName === "DIALOG") return false;
+    if ((name === "class" || name === "style") && node.matches(".menu:popover-open")) return false;
     if (KEPT.has(name) && node.closest(".modal, [data-typing]")) return false;
     if (node.classList.contains("htmx-request") && (name === "disabled" || name === "class")) return false;
     return !(name === "class" && node.dataset.editing);
@@ -83,7 +84,10 @@
     setTimeout(() => note.remove(), 7000);
   }
   document.body.addEventListener("toast", (event) => toast(event.detail.value));
-  document.body.addEventListener("htmx:sendError", () => toast("The workspace can't be reached. Is Muster still running?"));
+  document.body.addEventListener("htmx:sendError", (event) => {
+    if (event.detail.requestConfig?.triggeringEvent?.type.startsWith("sse:")) return; // nobody asked: the banner says it
+    toast("The workspace can't be reached. Is Muster still running?");
+  });
   document.body.addEventListener("problems", (event) => {
     const form = $("#modals form");
     if (!form) return;
@@ -311,8 +315,10 @@
       if (upTo.startsWith("/") && !upTo.includes("\n")) {
         const typed = upTo.toLowerCase();
         const starts = commands.filter(([name]) => name.toLowerCase().startsWith(typed.trimEnd()) && name.length >= typed.trimEnd().length);
-        show(starts.slice(0, 24).map(([name, hint, summary]) => ({ text: `${name} `, name, hint, summary })));
-        return;
+        if (starts.length) {
+          show(starts.slice(0, 24).map(([name, hint, summary]) => ({ text: `${name} `, name, hint, summary })));
+          return;
+        }
       }
       const at = /(^|\s)@([\w.-]*)$/.exec(upTo);
       if (!at) { show([]); return; }
