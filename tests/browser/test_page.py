@@ -126,8 +126,11 @@ def test_the_end_is_followed_and_elsewhere_the_place_is_kept(house, look):
     page = look()
     house.workspace.post(house.general, "U2", "at the end")
     expect(page.get_by_text("at the end")).to_be_in_viewport()
-    page.locator("#scroller").evaluate("box => { box.scrollTop = 400; }")
-    page.wait_for_timeout(150)
+    page.locator("#scroller").evaluate(
+        "box => new Promise((done) => {"
+        " box.addEventListener('scroll', () => requestAnimationFrame(() => requestAnimationFrame(done)), {once: true});"
+        " box.scrollTop = 400; })"
+    )
     house.workspace.post(house.general, "U2", "further down")
     pill = page.get_by_role("button", name="New messages")
     expect(pill).to_be_visible()
