@@ -281,7 +281,9 @@ def _lines(token: Token, lines: list[str]) -> str:
 def _fence(step: Step, token: Token, start: int, problems: list[Problem]) -> tuple[Step, bool]:
     """Take a live block in; False: it is only shown."""
     kind = token.info.strip()
-    said = [(start + 1 + number, one.strip()) for number, one in enumerate(token.content.splitlines()) if one.strip()]
+    said = [
+        (start + 1 + number, one.strip()) for number, one in enumerate(_LINE_END.split(token.content)) if one.strip()
+    ]
     if kind == "check":
         more = tuple(CheckLine(one, at) for at, one in said)
         return replace(step, checks=(*step.checks, *more)), True
