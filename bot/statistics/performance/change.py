@@ -59,8 +59,9 @@ def rows_to_see_drop(
     reference: Performance, drop: float, *, alpha: float = 0.001, power: float = 0.8, most: int = 100_000_000
 ) -> int | None:
     """Labelled rows of the current window for a one-sided test at `alpha` to see `drop` (in the measure's own unit)
-    with chance `power`, taking a row's variance to be what it was in the reference.
+    with chance `power`.
 
+    A row's variance is taken from the reference; that of a measure between 0 and 1 grows as a share's does, v (1 - v).
     From drop = (z_alpha + z_power) * sqrt(reference error^2 + row variance / rows). None: no number of rows up to
     `most` would do, because the reference itself is too small.
     """
@@ -68,6 +69,9 @@ def rows_to_see_drop(
         return None
     allowed = (drop / (normal_quantile(1 - alpha) + normal_quantile(power))) ** 2 - reference.error**2
     variance = reference.error**2 * reference.rows
+    after = reference.value - drop
+    if reference.measure not in LOWER_IS_BETTER and 0 < after < reference.value < 1:
+        variance *= after * (1 - after) / (reference.value * (1 - reference.value))
     if variance == 0:
         return 1
     if allowed <= variance / most:
