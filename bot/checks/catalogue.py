@@ -2,6 +2,7 @@
 
 from bot.checks.drift import DriftParams
 from bot.checks.holdout import HoldoutParams
+from bot.checks.performance import PerformanceParams
 from bot.checks.registry import Check, FeatureParams, Params, Registry
 from bot.checks.segments import SegmentParams
 
@@ -43,6 +44,13 @@ for _check in (
         HoldoutParams,
         ("holds", "degraded", "no labels", *ANY),
         "bot.checks.holdout",
+    ),
+    Check(
+        "performance",
+        "How good the answers are where labels have come, and where they fell",
+        PerformanceParams,
+        ("holds", "fell", "no labels", *ANY),
+        "bot.checks.performance",
     ),
     Check(
         "changes",

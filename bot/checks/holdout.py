@@ -1,29 +1,15 @@
 """How good the answers are where labels have come, against the hold-out set; and whether labels are merely late."""
 
-import numpy as np
-
 from bot.charts import bars
-from bot.checks.contract import NO_DATA, TOO_FEW, CheckResult
-from bot.checks.outcome import Outcome, outcome_of
+from bot.checks.contract import TOO_FEW, CheckResult
+from bot.checks.labelled import Task, task_of
+from bot.checks.labelled_pair import Pair, changes_of, matters, read_pair
+from bot.checks.measure_words import POINTS, change_in_words, name_of, shown
 from bot.checks.registry import Params, Question
-from bot.checks.windows import Sides, longer, span, window_of
-from bot.core.errors import BotError
-from bot.data import LABEL, Frame
-from bot.statistics.columns import as_numbers, category_text, is_numeric
-from bot.statistics.fault import SURE
-from bot.statistics.performance import (
-    Measure,
-    PerformanceChange,
-    Scores,
-    classification,
-    compare_performance,
-    regression,
-)
+from bot.checks.windows import longer, unit_of
+from bot.statistics.performance import Measure, PerformanceChange
 from bot.statistics.shortfall import Shortfall
-from bot.statistics.wording import number, percent
 
-LEAST_LABELLED = 0.05
-LEAST_DROP = 0.02
 LEADING = (Measure.AUC, Measure.ACCURACY, Measure.MAE)
 
 
@@ -35,89 +21,47 @@ class HoldoutParams(Params):
 
 def run(question: Question) -> CheckResult:
     assert isinstance(question.params, HoldoutParams)
-    rows, data = question.rows, question.rows.data
-    if data.labels is None or data.holdout is None:
-        missing = "labels" if data.labels is None else "holdout"
-        raise BotError(
-            f"{question.model.name} has no `{missing}:` in muster.yaml. Under `data:` add "
-            "`labels: {path: …, key: …, column: …}` and `holdout: …` (labelled rows it never trained on)."
-        )
-    outcome = outcome_of(question, question.params.value)
-    wanted = [name for name in (data.prediction, data.score) if name]
-    start, end, notes = window_of(question)
-    now = rows.labelled(start, end, wanted)
-    then = rows.window("holdout", None, None, [*wanted, data.labels.column])
-    sides = Sides(now, then, "the hold-out set", start, end, (*notes, *now.notes))
-    if now.rows == 0:
-        return sides.answer(NO_DATA, f"{question.model.name} has no rows {span(start, end)}. {longer(end - start)}")
-    known = np.asarray([cell is not None and cell == cell for cell in now.columns[LABEL].tolist()])  # noqa: PLR0124
-    coverage = float(known.mean())
-    if coverage < LEAST_LABELLED:
-        sentence = f"{int(known.sum()):,} of {now.rows:,} predictions {span(start, end)} have a label yet"
-        hint = f"{sentence}; a fall seen here would be label delay. {longer(end - start)}"
-        return sides.answer("no labels", hint, data={"labelled": coverage})
-    current = _scores(question, outcome, now, LABEL)
-    reference = _scores(question, outcome, then, data.labels.column)
-    changes = {
-        measure: change
-        for measure, change in compare_performance(reference, current).items()
-        if isinstance(change, PerformanceChange)
-    }
+    pair = read_pair(question, "holdout", segmented=False)
+    if isinstance(pair, CheckResult):
+        return pair
+    task = task_of(question, question.params.value, pair.then, pair.now)
+    compared = changes_of(task, pair)
+    changes = {measure: one for measure, one in compared.items() if isinstance(one, PerformanceChange)}
     if not changes:
-        short = next(one for one in current.values() if isinstance(one, Shortfall))
-        return sides.answer(TOO_FEW, f"{short.sentence} {longer(end - start)}", data={"labelled": coverage})
-    return _answer(sides, changes, coverage)
+        short = next(one for one in compared.values() if isinstance(one, Shortfall))
+        hint = longer(pair.sides.end - pair.sides.start)
+        return pair.sides.answer(TOO_FEW, f"{short.sentence} {hint}", data={"labelled": pair.now.share})
+    return _answer(question, task, pair, changes)
 
 
-def _answer(sides: Sides, changes: dict[Measure, PerformanceChange], coverage: float) -> CheckResult:
-    lead = next((measure for measure in LEADING if measure in changes), next(iter(changes)))
+def _answer(question: Question, task: Task, pair: Pair, changes: dict[Measure, PerformanceChange]) -> CheckResult:
     worse = [change for change in changes.values() if matters(change)]
+    lead = next((measure for measure in LEADING if measure in changes), next(iter(changes)))
     chosen = changes[lead] if changes[lead] in worse or not worse else worse[0]
-    sentence = f"{chosen.sentence.rstrip('.')}; {percent(coverage)} of the window is labelled"
-    points = [("hold-out", chosen.reference), ("now", chosen.current)]
+    finding = change_in_words(task, chosen, unit_of(question, question.rows.data.prediction or ""))
+    finding = finding[:1].upper() + finding[1:]
+    points = (chosen.reference, chosen.current)
     chart = bars(
-        [name for name, _ in points],
-        [one.value for _, one in points],
-        title=sentence,
-        intervals=[(one.interval.lower, one.interval.upper) for _, one in points],
+        ["hold-out", "now"],
+        [one.value for one in points],
+        title=finding,
+        intervals=[(one.interval.lower, one.interval.upper) for one in points],
         highlight=["now"] if worse else None,
-        label=chosen.measure.replace("_", " "),
+        percent=chosen.measure in POINTS,
+        label=name_of(chosen.measure),
     )
-    return sides.answer(
+    return pair.sides.answer(
         "degraded" if worse else "holds",
-        sentence + ".",
+        f"{finding}; {pair.labelled}.",
         columns=("measure", "hold-out", "now", "drop", "finding"),
-        rows=[
-            (
-                measure.replace("_", " "),
-                number(one.reference.value),
-                number(one.current.value),
-                number(one.drop),
-                "worse" if matters(one) else "holds",
-            )
-            for measure, one in changes.items()
-        ],
+        rows=[_row(one) for one in changes.values()],
         data={measure: {"holdout": one.reference.value, "now": one.current.value} for measure, one in changes.items()}
-        | {"labelled": coverage},
+        | {"labelled": pair.now.share},
         png=chart.png,
         alt=chart.alt,
     )
 
 
-def matters(change: PerformanceChange) -> bool:
-    """Tell whether a drop is beyond chance and worth acting on: of many labels every difference is beyond chance."""
-    return change.p_value < SURE and change.drop >= LEAST_DROP * abs(change.reference.value)
-
-
-def _scores(question: Question, outcome: Outcome, frame: Frame, label: str) -> Scores:
-    data = question.rows.data
-    labels = frame.columns[label]
-    answers = frame.columns[data.prediction] if data.prediction else None
-    score = as_numbers(frame.columns[data.score]) if data.score else None
-    if outcome.value is None and is_numeric(labels) and answers is not None and is_numeric(answers):
-        return regression(labels, answers)
-    names = np.asarray([None if cell is None else category_text(cell) for cell in labels.tolist()], dtype=object)
-    said = None
-    if answers is not None:
-        said = np.asarray([None if cell is None else category_text(cell) for cell in answers.tolist()], dtype=object)
-    return classification(names, said, score, positive=outcome.value or 1)
+def _row(one: PerformanceChange) -> tuple[str, ...]:
+    values = (shown(one.measure, value) for value in (one.reference.value, one.current.value, one.drop))
+    return (name_of(one.measure), *values, "worse" if matters(one) else "holds")
