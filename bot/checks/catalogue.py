@@ -2,6 +2,7 @@
 
 from bot.checks.drift import DriftParams
 from bot.checks.holdout import HoldoutParams
+from bot.checks.label_delay import LabelDelayParams
 from bot.checks.performance import PerformanceParams
 from bot.checks.registry import Check, FeatureParams, Params, Registry
 from bot.checks.segments import SegmentParams
@@ -51,6 +52,13 @@ for _check in (
         PerformanceParams,
         ("holds", "fell", "no labels", *ANY),
         "bot.checks.performance",
+    ),
+    Check(
+        "label_delay",
+        "Whether labels come as late as they usually do, and who never gets one",
+        LabelDelayParams,
+        ("on time", "late", "none", "can't tell", *ANY),
+        "bot.checks.label_delay",
     ),
     Check(
         "changes",
