@@ -1,6 +1,7 @@
 """Every check there is, by name. A new one is a file beside these and a line here."""
 
 from bot.checks.drift import DriftParams
+from bot.checks.estimate import EstimateParams
 from bot.checks.holdout import HoldoutParams
 from bot.checks.label_delay import LabelDelayParams
 from bot.checks.performance import PerformanceParams
@@ -59,6 +60,13 @@ for _check in (
         LabelDelayParams,
         ("on time", "late", "none", "can't tell", *ANY),
         "bot.checks.label_delay",
+    ),
+    Check(
+        "estimate",
+        "How good the answers probably are before labels come",
+        EstimateParams,
+        ("holds", "fell", "can't tell", *ANY),
+        "bot.checks.estimate",
     ),
     Check(
         "changes",
