@@ -2,15 +2,15 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bot.catalog.config import Catalog
-from bot.catalog.load import load_catalog
-from bot.core.database import Database
 from bot.core.errors import BotError
-from bot.core.settings import Settings
+
+if TYPE_CHECKING:
+    from bot.catalog.config import Catalog
+    from bot.core.database import Database
 
 monitor_app = typer.Typer(help="What Muster itself watches on the models' data.", no_args_is_help=True)
 AsJson = Annotated[bool, typer.Option("--json", help="For scripts")]
@@ -79,7 +79,11 @@ def run_monitors(
         raise typer.Exit(1)
 
 
-def _opened() -> tuple[Path, Catalog, Database]:
+def _opened() -> "tuple[Path, Catalog, Database]":
+    from bot.catalog.load import load_catalog
+    from bot.core.database import Database
+    from bot.core.settings import Settings
+
     settings = Settings()
     catalog = load_catalog(settings.config)
     if not any(model.monitors for model in catalog.models):
