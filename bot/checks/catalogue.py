@@ -1,5 +1,6 @@
 """Every check there is, by name. A new one is a file beside these and a line here."""
 
+from bot.checks.calibration import CalibrationParams
 from bot.checks.drift import DriftParams
 from bot.checks.estimate import EstimateParams
 from bot.checks.holdout import HoldoutParams
@@ -67,6 +68,22 @@ for _check in (
         EstimateParams,
         ("holds", "fell", "can't tell", *ANY),
         "bot.checks.estimate",
+    ),
+    Check(
+        "calibration",
+        "Whether scores mean what they say",
+        CalibrationParams,
+        (
+            "calibrated",
+            "overconfident",
+            "underconfident",
+            "says too much",
+            "says too little",
+            "can't tell",
+            "no labels",
+            *ANY,
+        ),
+        "bot.checks.calibration",
     ),
     Check(
         "changes",

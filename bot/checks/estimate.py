@@ -14,12 +14,14 @@ from bot.checks.labelled import (
     is_positive,
     labels_of,
     losses_of,
+    oriented,
     present,
     read_holdout,
     read_now,
     scores_of,
     task_of,
     texts,
+    turned_note,
 )
 from bot.checks.labelled_pair import LEAST_DROP, MONTH
 from bot.checks.measure_words import POINTS, name_of, shown
@@ -82,8 +84,8 @@ def run(question: Question) -> CheckResult:
     task = task_of(question, params.value, then, now)
     if task.kind is Kind.NUMBERS:
         raise BotError("Answers that are numbers have no estimate without labels; watch drift and the hold-out set.")
+    then, now, turned = oriented(task, then, now)
     past, here = _scored(task, then).labelled(), _scored(task, now)
-    past, here, turned = _rising(past, here)
     found = _estimate(past, here)
     if isinstance(found, Shortfall):
         return sides.answer(TOO_FEW, f"{found.sentence} {longer(end - start)}")
@@ -106,16 +108,6 @@ def _scored(task: Task, side: Labelled) -> Scored:
     said = None if side.answers is None else np.asarray(texts(side.answers) == task.positive, dtype=np.bool_)
     known = side.known if side.answers is None else side.known & present(side.answers)
     return Scored(side.score, said, is_positive(task, side), known)
-
-
-def _rising(past: Scored, here: Scored) -> tuple[Scored, Scored, bool]:
-    """Turn a score that falls where the positive class becomes likelier."""
-    usable = np.isfinite(past.score)
-    positive, other = past.score[past.truth & usable], past.score[~past.truth & usable]
-    if positive.size == 0 or other.size == 0 or positive.mean() >= other.mean():
-        return past, here, False
-    flipped = (Scored(1 - side.score, side.said, side.truth, side.known) for side in (past, here))
-    return (*flipped, True)  # type: ignore[return-value]
 
 
 def _estimate(past: Scored, here: Scored) -> Estimates | Shortfall:
@@ -180,7 +172,6 @@ def _answer(
         now = shown(broken, measured.real[broken].value)
         title = f"Labels so far say {now} where {shown(broken, lead.value)} was expected: the estimate does not hold"
     chart = _chart(sides, lead, measured, title, doubted=broken is not None)
-    turned_note = f"the score falls where `{task.positive}` becomes likelier; it was read the other way round"
     return sides.answer(
         verdict,
         f"{said}, {where}.{why} {BLIND}" if not broken else f"{said}, {where}.{why}",
@@ -201,7 +192,7 @@ def _answer(
         },
         png=chart.png,
         alt=chart.alt,
-        notes=(ASSUMPTION, *([turned_note] if turned else [])),
+        notes=(ASSUMPTION, *turned_note(task, turned=turned)),
     )
 
 
@@ -256,7 +247,7 @@ def _chart(sides: Sides, lead: Estimate, measured: Measured | None, title: str, 
     return bars(
         names,
         values,
-        title=title,
+        title=title.replace("`", ""),
         intervals=ends,
         highlight=["now, labels so far" if doubted else "now, estimated"],
         percent=lead.measure in POINTS,

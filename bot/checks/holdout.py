@@ -2,8 +2,8 @@
 
 from bot.charts import bars
 from bot.checks.contract import TOO_FEW, CheckResult
-from bot.checks.labelled import Task, task_of
-from bot.checks.labelled_pair import Pair, changes_of, matters, read_pair
+from bot.checks.labelled import Task
+from bot.checks.labelled_pair import Pair, changes_of, matters, read_pair, task_and_pair
 from bot.checks.measure_words import POINTS, change_in_words, name_of, shown
 from bot.checks.registry import Params, Question
 from bot.checks.windows import longer, unit_of
@@ -24,7 +24,7 @@ def run(question: Question) -> CheckResult:
     pair = read_pair(question, "holdout", segmented=False)
     if isinstance(pair, CheckResult):
         return pair
-    task = task_of(question, question.params.value, pair.then, pair.now)
+    task, pair = task_and_pair(question, question.params.value, pair)
     compared = changes_of(task, pair)
     changes = {measure: one for measure, one in compared.items() if isinstance(one, PerformanceChange)}
     if not changes:
@@ -44,7 +44,7 @@ def _answer(question: Question, task: Task, pair: Pair, changes: dict[Measure, P
     chart = bars(
         ["hold-out", "now"],
         [one.value for one in points],
-        title=finding,
+        title=finding.replace("`", ""),
         intervals=[(one.interval.lower, one.interval.upper) for one in points],
         highlight=["now"] if worse else None,
         percent=chosen.measure in POINTS,

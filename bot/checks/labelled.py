@@ -1,6 +1,6 @@
 """Answers beside their labels: which rows have one, what kind of answer it is, and the measures of them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -117,8 +117,44 @@ def task_of(question: Question, value: str | None, *sides: Labelled) -> Task:
         raise BotError(f"No label or answer is `{value}`; there is {', '.join(sorted(classes)[:8])}.")
     if value is None and len(classes) > 2:  # noqa: PLR2004
         return Task(Kind.MANY)
+    if watched in classes:
+        return Task(Kind.TWO, watched)
     yes = next((one for one in _YES if one in classes), None)
-    return Task(Kind.TWO, watched if watched in classes else yes or _rarest(labels))
+    return Task(Kind.TWO, yes or _scored_high(sides) or _rarest(labels))
+
+
+def oriented(task: Task, then: Labelled, now: Labelled) -> tuple[Labelled, Labelled, bool]:
+    """Turn both sides' scores when the reference's fall where the positive class is likelier; tells whether it did."""
+    if task.kind is not Kind.TWO or then.score is None or now.score is None:
+        return then, now, False
+    positive = is_positive(task, then)
+    high, low = _middle(then.score[positive]), _middle(then.score[then.known & ~positive])
+    if high is None or low is None or high >= low:
+        return then, now, False
+    both = np.concatenate([then.score, now.score])
+    top = 1.0 if np.nanmin(both) >= 0 and np.nanmax(both) <= 1 else 0.0
+    return replace(then, score=top - then.score), replace(now, score=top - now.score), True
+
+
+def turned_note(task: Task, *, turned: bool) -> tuple[str, ...]:
+    note = f"the score falls where `{task.positive}` becomes likelier; it was read the other way round"
+    return (note,) if turned else ()
+
+
+def _scored_high(sides: tuple[Labelled, ...]) -> str | None:
+    """The class that the score is the chance of: the one it is higher for, where it is known best."""
+    side = sides[0]
+    if side.score is None:
+        return None
+    names = texts(side.labels)
+    middles = {one: _middle(side.score[names == one]) for one in sorted(distinct(side.labels))}
+    known = {one: middle for one, middle in middles.items() if middle is not None}
+    return max(known, key=lambda one: known[one]) if len(known) > 1 else None
+
+
+def _middle(scores: Floats) -> float | None:
+    finite = scores[np.isfinite(scores)]
+    return float(np.clip(finite, -1e100, 1e100).mean()) if finite.size else None
 
 
 def _are_numbers(said: list[Column], labels: list[Column], truths: set[str], *, scored: bool) -> bool:

@@ -7,7 +7,19 @@ from typing import Literal
 import numpy as np
 
 from bot.checks.contract import NO_DATA, CheckResult
-from bot.checks.labelled import Labelled, Task, arrivals, labels_of, read_holdout, read_now, scores_of, since
+from bot.checks.labelled import (
+    Labelled,
+    Task,
+    arrivals,
+    labels_of,
+    oriented,
+    read_holdout,
+    read_now,
+    scores_of,
+    since,
+    task_of,
+    turned_note,
+)
 from bot.checks.registry import Question
 from bot.checks.windows import Sides, features_of, longer, span, window_of
 from bot.statistics.fault import SURE
@@ -84,6 +96,14 @@ def _at_equal_age(question: Question, side: Labelled, length: timedelta) -> Labe
     known[~seen] = None
     kept = np.asarray([np.nan if cell is None else cell for cell in known]) if side.labels.dtype.kind == "f" else known
     return replace(side, labels=kept)
+
+
+def task_and_pair(question: Question, value: str | None, pair: Pair) -> tuple[Task, Pair]:
+    """What is answered, and the pair with scores that rise with the positive class."""
+    task = task_of(question, value, pair.then, pair.now)
+    then, now, turned = oriented(task, pair.then, pair.now)
+    sides = replace(pair.sides, notes=(*pair.sides.notes, *turned_note(task, turned=turned)))
+    return task, Pair(sides, now, then)
 
 
 def changes_of(task: Task, pair: Pair) -> dict[Measure, PerformanceChange | Shortfall]:

@@ -11,8 +11,8 @@ from pydantic import Field
 from bot.catalog.values import format_duration
 from bot.charts import Chart, bars
 from bot.checks.contract import NO_DATA, TOO_FEW, CheckResult
-from bot.checks.labelled import Kind, Task, losses_of, task_of
-from bot.checks.labelled_pair import MONTH, NO_LABELS, Pair, changes_of, matters, read_pair, segments_of
+from bot.checks.labelled import Kind, Task, losses_of
+from bot.checks.labelled_pair import MONTH, NO_LABELS, Pair, changes_of, matters, read_pair, segments_of, task_and_pair
 from bot.checks.measure_words import POINTS, change_in_words, drop_in_words, loss_in_words, name_of, shown
 from bot.checks.registry import Params, Question
 from bot.checks.windows import longer, unit_of
@@ -66,7 +66,7 @@ def _answer(question: Question, *, widened: bool) -> CheckResult:
     pair = read_pair(question, params.against or ("holdout" if question.rows.data.holdout else "before"))
     if isinstance(pair, CheckResult):
         return pair
-    task = task_of(question, params.value, pair.then, pair.now)
+    task, pair = task_and_pair(question, params.value, pair)
     changes = changes_of(task, pair)
     if params.measure:
         changes = _only(params.measure, changes)
@@ -234,7 +234,7 @@ def _chart(task: Task, pair: Pair, lead: PerformanceChange, worst: list[SegmentE
     return bars(
         names,
         values,
-        title=_capital(title),
+        title=_capital(title).replace("`", ""),
         intervals=intervals,
         highlight=names[2:] or (["now"] if worst or matters(lead) else None),
         percent=lead.measure in POINTS,

@@ -47,9 +47,13 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """error: the debiased expected calibration error, 0 to 1; raw_error: the plain one of the same bins. interval: from
-    chance below the first to chance above the second, since gaps smaller than their noise may be there unseen. slope, intercept: Cox's, both in one regression. level: the intercept alone, the slope held at 1 (how far the
-    whole is off, in log odds). said, share: the mean probability and the share of positives of all rows."""
+    """How far probabilities are from what happens.
+
+    error: the debiased expected calibration error, 0 to 1; raw_error: the plain one of the same bins. interval: from
+    chance below the first to chance above the second, since gaps smaller than their noise may be there unseen.
+    slope, intercept: Cox's, both in one regression. level: the intercept alone, the slope held at 1 (how far the whole
+    is off, in log odds). said, share: the mean probability and the share of positives of all rows.
+    """
 
     error: float
     interval: Interval

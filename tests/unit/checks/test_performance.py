@@ -164,3 +164,11 @@ def test_text_among_numeric_labels_is_left_out(tmp_path):
     found = ask(config, "performance")
     assert found.verdict == "holds", found.sentence
     assert found.rows[0][3] == "3,600"
+
+
+def test_a_score_of_the_other_class_falls_as_far(fallen):
+    straight = ask(fallen, "performance window=7d measure=auc value=default").data["measures"]["auc"]
+    other = ask(fallen, "performance window=7d measure=auc value=paid")
+    assert other.verdict == "fell"
+    assert other.data["measures"]["auc"]["now"] == pytest.approx(straight["now"])
+    assert any("the other way round" in note for note in other.notes)
