@@ -59,7 +59,7 @@ for _check in (
         "label_delay",
         "Whether labels come as late as they usually do, and who never gets one",
         LabelDelayParams,
-        ("on time", "late", "none", "can't tell", *ANY),
+        ("on time", "late", "no labels", "can't tell", *ANY),
         "bot.checks.label_delay",
     ),
     Check(

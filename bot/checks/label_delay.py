@@ -20,7 +20,7 @@ from bot.statistics.maturity import HALF, USUALLY, Maturity, maturity, maturity_
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import number, percent
 
-ON_TIME, LATE, NONE, UNKNOWN = "on time", "late", "none", "can't tell"
+ON_TIME, LATE, NONE, UNKNOWN = "on time", "late", "no labels", "can't tell"
 WEEK = timedelta(days=7)
 HISTORY, LEAST_HISTORY = 8, timedelta(days=60)
 COHORTS = 7

@@ -17,8 +17,8 @@ from bot.checks.registry import Registry, usage
 from bot.slack.text import clip, escape
 from bot.tables import CheckRun
 
-CALM = frozenset({"ok", "stable", "holds", "none", "no change"})
-UNSURE = frozenset({"no data", "too few rows", "no labels", "not configured", "failed", "timed out"})
+CALM = frozenset({"ok", "stable", "holds", "none", "no change", "on time", "calibrated"})
+UNSURE = frozenset({"no data", "too few rows", "no labels", "can't tell", "not configured", "failed", "timed out"})
 CELL = 34
 
 

@@ -52,7 +52,7 @@ def test_what_came_after_the_moment_asked_about_does_not_count(sound, stopped):
 
 def test_no_label_at_all_points_at_the_job_and_the_key(tmp_path):
     found = ask(loans.write(tmp_path, count=3000, until=loans.END - 90 * DAY), "label_delay")
-    assert found.verdict == "none"
+    assert found.verdict == "no labels"
     assert "Not one label has come for 3,000 rows" in found.sentence
     assert "key" in found.sentence
 
