@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bot.core.errors import BotError
+from bot.entrypoints.backtest import backtest
 from bot.entrypoints.checks import check_app
 from bot.entrypoints.monitors import monitor_app
 from bot.entrypoints.postmortems import incident_app, postmortem_app
@@ -20,6 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 route_app = typer.Typer(help="Which alerts deserve a person.", no_args_is_help=True)
+app.command()(backtest)
 app.add_typer(route_app, name="route")
 app.add_typer(check_app, name="check")
 app.add_typer(incident_app, name="incident")

@@ -1,0 +1,114 @@
+"""Values never seen before, and how far beyond the extremes one has to lie to be news."""
+
+import math
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bot.statistics.columns import Floats
+from bot.statistics.stream.rolling import Ring, RollingExtremes
+from bot.statistics.stream.tail import WEEK
+
+FAR, NEAR = 0.95, 0.75
+APART = math.log((1 - NEAR) / (1 - FAR))
+
+
+@dataclass(frozen=True, slots=True)
+class NewExtreme:
+    """excess: how far beyond what the budget asks for, in parts of the distance between the extremes before."""
+
+    value: float
+    lowest: float
+    highest: float
+    rows: int
+    excess: float
+
+    @property
+    def is_high(self) -> bool:
+        return self.value > self.highest
+
+
+class Extremes:
+    """The extremes of the last `window` values but the newest `block`, and how thin the tails towards them are.
+
+    The newest are left out so that a slow rise is measured against what was before it. The tail is read from the
+    highest (lowest) value of each `block` rows: for an exponential tail their 95 % and 75 % points are log(5) scales
+    apart, whatever the number of rows; being quantiles, one block in twenty may hold an incident.
+    """
+
+    __slots__ = ("_high", "_highs", "_late", "_low", "_lows", "_rows", "block", "lower_scale", "seen", "upper_scale")
+
+    def __init__(self, window: int, block: int) -> None:
+        self.block = block
+        self.seen = RollingExtremes(window)
+        self._late: deque[float] = deque()
+        self._highs, self._lows = Ring(max(1, window // block)), Ring(max(1, window // block))
+        self._high, self._low, self._rows = -math.inf, math.inf, 0
+        self.upper_scale = self.lower_scale = 0.0
+
+    def push(self, value: float) -> None:
+        self._late.append(value)
+        if len(self._late) <= self.block:
+            return
+        value = self._late.popleft()
+        self.seen.push(value)
+        self._high, self._low = max(self._high, value), min(self._low, value)
+        self._rows += 1
+        if self._rows == self.block:
+            self._highs.push(self._high)
+            self._lows.push(self._low)
+            self._high, self._low, self._rows = -math.inf, math.inf, 0
+            self._read_tails()
+
+    def look(self, value: float, *, least_rows: int, margin: float, per_week: float, step: float) -> NewExtreme | None:
+        """The value as a new extreme, if it lies further out than chance would put it `per_week` times a week.
+
+        Exchangeable rows exceed the extreme of n earlier ones 1 / n as often as they come, and by more than m only
+        exp(-m / scale) as often; `margin` is the least m, as a part of the distance between the extremes.
+        """
+        seen = self.seen
+        if seen.size < least_rows:
+            return None
+        highest, lowest = seen.highest, seen.lowest
+        if lowest <= value <= highest:
+            return None
+        span = highest - lowest
+        beyond, scale = (value - highest, self.upper_scale) if value > highest else (lowest - value, self.lower_scale)
+        often = WEEK / step / seen.size / per_week
+        needed = max(margin * span, scale * math.log(often) if often > 1 else 0.0)
+        if beyond <= needed:
+            return None
+        return NewExtreme(value, lowest, highest, seen.size, (beyond - needed) / span if span > 0 else 1.0)
+
+    def _read_tails(self) -> None:
+        self.upper_scale = _tail_scale(self._highs.any_order())
+        self.lower_scale = _tail_scale(-self._lows.any_order())
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "seen": self.seen.state(),
+            "late": list(self._late),
+            "highs": self._highs.state(),
+            "lows": self._lows.state(),
+            "high": self._high if self._rows else None,
+            "low": self._low if self._rows else None,
+            "rows": self._rows,
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.seen.restore(state["seen"])
+        self._late = deque(state["late"])
+        self._highs.restore(state["highs"])
+        self._lows.restore(state["lows"])
+        self._rows = int(state["rows"])
+        self._high, self._low = (state["high"], state["low"]) if self._rows else (-math.inf, math.inf)
+        if self._highs.size:
+            self._read_tails()
+
+
+def _tail_scale(maxima: Floats) -> float:
+    ordered = np.sort(maxima)
+    far, near = (float(ordered[int(share * (ordered.size - 1))]) for share in (FAR, NEAR))
+    return (far - near) / APART

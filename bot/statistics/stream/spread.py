@@ -1,0 +1,67 @@
+"""How much a series varies: its values, their distance from what is usual, and their jumps from row to row."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from bot.statistics.columns import Floats
+from bot.statistics.stream.rolling import centre_and_sigma
+from bot.statistics.stream.season import Usual
+
+MOST_SIGMAS = 50.0
+OWN_ROWS = 20
+LEAST_ROWS = 20
+CUT = 3.0
+STRONGEST = 0.99
+
+
+@dataclass(slots=True)
+class Spread:
+    """Robust centres and sigmas. `memory`: the lag-1 autocorrelation of the distances; `jump`: the sigma of what the
+    distance before, times that, does not explain (the innovations of an AR(1) process)."""
+
+    centre: float = 0.0
+    value: float = 0.0
+    distance_centre: float = 0.0
+    distance: float = 0.0
+    memory: float = 0.0
+    jump: float = 0.0
+
+    def learn(self, values: Floats, distances: Floats) -> None:
+        """`distances` in time order; of `values` the order does not matter."""
+        self.centre, self.value = centre_and_sigma(values)
+        self.distance_centre, self.distance = centre_and_sigma(distances)
+        self.memory = lag_one(distances, self.distance_centre, self.distance)
+        self.jump = centre_and_sigma(distances[1:] - self.memory * distances[:-1])[1]
+
+    def strangeness(self, value: float, distance: float, before: float | None, usual: Usual | None) -> float:
+        """Robust sigmas: the geometric mean of how far the value lies out by itself and for its time, or half of how
+        far it lies out for its time, or half of its jump; whichever is most."""
+        alone = in_time = sigmas(value - self.centre, self.value)
+        if usual is not None:
+            in_time = sigmas(distance - self.distance_centre, self._at(usual))
+        jump = sigmas(distance - self.memory * before, self.jump) if before is not None else 0.0
+        return max(math.sqrt(alone * in_time), in_time / 2, jump / 2)
+
+    def _at(self, usual: Usual) -> float:
+        """The spread at this time of the period, leaning on that of all times while few rows are known."""
+        if usual.sigma <= 0:
+            return self.distance
+        weight = usual.rows / (usual.rows + OWN_ROWS)
+        return math.sqrt(weight * usual.sigma * usual.sigma + (1 - weight) * self.distance * self.distance)
+
+
+def sigmas(distance: float, sigma: float) -> float:
+    if distance == 0:
+        return 0.0
+    return min(MOST_SIGMAS, abs(distance) / sigma) if sigma > 0 else MOST_SIGMAS
+
+
+def lag_one(values: Floats, centre: float, sigma: float) -> float:
+    """The autocorrelation of neighbours, of values cut at 3 sigma; 0 to .99 (a negative one is taken as none)."""
+    if values.size < LEAST_ROWS or sigma <= 0:
+        return 0.0
+    z = np.clip((values - centre) / sigma, -CUT, CUT)
+    size = float(z @ z)
+    return min(STRONGEST, max(0.0, float(z[1:] @ z[:-1]) / size)) if size > 0 else 0.0

@@ -1,0 +1,1 @@
+"""What alerts would have been: back-tests on history."""
