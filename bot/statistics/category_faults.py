@@ -1,9 +1,13 @@
 """Which fault would turn the reference's categories into those seen now.
 
-As for numbers: a fault turns the shares p into f(p); hitting a share s of the rows it gives (1 - s) p + s f(p). What is
-left to the current shares (total variation) over what there was before is the part not explained.
+As for numbers (see `fault_fit`): a fault turns the shares p into f(p); hitting a share s of the rows it gives
+(1 - s) p + s f(p). Each category may besides be more or less frequent by itself; that costs the more, the more its log
+odds moved, and a category never seen before or gone altogether moves far. So a story costs the sum over categories of
+what is left to its share, 2 W (q ln(q / p) - q + p), or of the price of its moving, whichever is less; without a fault
+the same sum is what a fault has to undercut.
 """
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -11,22 +15,26 @@ from itertools import combinations
 import numpy as np
 
 from bot.statistics.columns import Column, Floats
-from bot.statistics.distances import category_table, chi_square_test
+from bot.statistics.distances import category_table, effective_rows
 from bot.statistics.fault import (
     LEAST_EXPLAINED,
+    LEAST_ROWS,
     LEAST_SHARE,
-    SURE,
     FaultHypothesis,
     FaultKind,
     matches,
     null_burst,
 )
+from bot.statistics.fault_fit import MOST_ROWS_COUNTED, unusual
 from bot.statistics.profiles import CategoricalProfile, fit_categorical
 from bot.statistics.wording import percent
 
-LEAST_ROWS = 50
-LEAST_VARIATION = 0.04
+PRICE = 8.0
+USUAL_ODDS = 0.3
+LOSING = 4.0
 CONSIDERED = 30
+MOST_TOLD = 3
+SHARES = np.linspace(0.02, 1.0, 50)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,31 +47,84 @@ class _Candidate:
     whole: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class _Sides:
+    """Shares of the categories then (nowhere quite 0) and now; `rows` count as in `fault_fit`."""
+
+    then: Floats
+    now: Floats
+    rows: float
+
+    def left(self, shares: Floats) -> Floats:
+        """What every category contributes to the misfit, shape (..., categories)."""
+        some = np.where(self.now > 0, self.now, 1.0)
+        return np.asarray(2 * self.rows * (self.now * np.log(some / shares) - self.now + shares))
+
+    def cost(self, shares: Floats) -> Floats:
+        """The misfit, or the price of moving by itself where that is less, summed over categories."""
+        now = np.clip(self.now, 0.5 / self.rows, 1 - 0.5 / self.rows)
+        moved = np.log(now / (1 - now)) - np.log(shares / (1 - shares))
+        price = math.log(self.rows + 1) + unusual(moved, USUAL_ODDS)
+        return np.asarray(np.minimum(self.left(shares), price).sum(axis=-1))
+
+    def explained(self, shares: Floats) -> float:
+        """The part of the distance to the reference (differences of shares, or the misfit) that goes away."""
+        left, before = (float(np.abs(self.now - one).sum()) for one in (shares, self.then))
+        misfit, at_first = (float(self.left(one).sum()) for one in (shares, self.then))
+        return max(0.0, 1 - left / before, 1 - misfit / at_first) if before and at_first else 0.0
+
+
 def explain_categories(reference: Column, current: Column) -> list[FaultHypothesis]:
     """Fault hypotheses for a categorical column, the likeliest first."""
     return explain_category_profiles(fit_categorical(reference), fit_categorical(current))
 
 
 def explain_category_profiles(then: CategoricalProfile, now: CategoricalProfile) -> list[FaultHypothesis]:
+    """As `explain_categories`, from profiles."""
     nulls = null_burst(then.nulls, then.rows, now.nulls, now.rows)
     found = [nulls] if nulls else []
     if min(then.present, now.present) < LEAST_ROWS:
         return found
     counts, counts_now = category_table(then, now)
     names = [*sorted({*then.counts, *then.new, *now.counts, *now.new}), "other"]
-    shares, shares_now = counts / counts.sum(), counts_now / counts_now.sum()
-    distance = float(np.abs(shares_now - shares).sum()) / 2
-    if distance < LEAST_VARIATION or chi_square_test(counts, counts_now)[2] >= SURE:
-        return found
-    scored = []
-    for candidate in _candidates(names, shares, shares_now):
-        share, left = _fit(candidate, shares, shares_now)
-        explained = max(0.0, 1 - left / distance)
-        if share >= LEAST_SHARE and explained >= LEAST_EXPLAINED:
-            scored.append((explained - candidate.cost, candidate, share, explained))
-    scored.sort(key=lambda entry: -entry[0])
-    found += [_hypothesis(candidate, share, explained) for _, candidate, share, explained in scored[:3]]
-    return sorted(found, key=lambda one: one.kind is FaultKind.NULLS and len(found) > 1 and one.share < 0.5)  # noqa: PLR2004
+    rows = effective_rows(then.present, now.present)
+    smooth = (counts + 0.5) / (counts.sum() + 0.5 * counts.size)
+    sides = _Sides(smooth, counts_now / counts_now.sum(), rows * MOST_ROWS_COUNTED / (rows + MOST_ROWS_COUNTED))
+    ranked = _ranked(names, counts / counts.sum(), sides)
+    if nulls and ranked and ranked[0].share > nulls.share:
+        return [*ranked, nulls]
+    return [*found, *ranked]
+
+
+def _ranked(names: list[str], shares: Floats, sides: _Sides) -> list[FaultHypothesis]:
+    at_first = float(sides.cost(sides.then))
+    scored: list[tuple[float, int, _Candidate, float, float]] = []
+    for candidate in _candidates(names, shares, sides):
+        share, cost = _fit(candidate, sides)
+        expected = (1 - share) * sides.then + share * _smooth(candidate.shares, sides)
+        explained = sides.explained(expected)
+        total = cost + candidate.cost + PRICE
+        if total < at_first and share >= LEAST_SHARE and explained >= LEAST_EXPLAINED:
+            scored.append((total, len(scored), candidate, share, explained))
+    scored.sort(key=lambda entry: entry[:2])
+    return [_hypothesis(candidate, share, explained) for _, _, candidate, share, explained in scored[:MOST_TOLD]]
+
+
+def _smooth(shares: Floats, sides: _Sides) -> Floats:
+    least = float(sides.then.min())
+    return (shares + least) / (1 + least * shares.size)
+
+
+def _fit(candidate: _Candidate, sides: _Sides) -> tuple[float, float]:
+    """The share of rows that makes the story cheapest, and its cost."""
+    target = _smooth(candidate.shares, sides)
+    if candidate.whole:
+        return 1.0, float(sides.cost(target))
+    mixed = (1 - SHARES[:, None]) * sides.then + SHARES[:, None] * target
+    cost = sides.cost(mixed)
+    price = np.where(SHARES < 1, math.log(sides.rows + 1), 0.0)
+    at = int(np.argmin(cost + price))
+    return float(SHARES[at]), float(cost[at] + price[at])
 
 
 def _hypothesis(candidate: _Candidate, share: float, explained: float) -> FaultHypothesis:
@@ -73,19 +134,12 @@ def _hypothesis(candidate: _Candidate, share: float, explained: float) -> FaultH
     return FaultHypothesis(candidate.kind, None, share, explained, sentence, candidate.undo or candidate.what)
 
 
-def _fit(candidate: _Candidate, shares: Floats, shares_now: Floats) -> tuple[float, float]:
-    pull, gap = candidate.shares - shares, shares_now - shares
-    size = float(pull @ pull)
-    if size == 0:
-        return 0.0, float(np.abs(gap).sum()) / 2
-    share = 1.0 if candidate.whole else min(1.0, max(0.0, float(gap @ pull) / size))
-    share = 1.0 if share >= 0.95 else share  # noqa: PLR2004
-    return share, float(np.abs(gap - share * pull).sum()) / 2
-
-
-def _candidates(names: list[str], shares: Floats, shares_now: Floats) -> Iterator[_Candidate]:
+def _candidates(names: list[str], shares: Floats, sides: _Sides) -> Iterator[_Candidate]:
+    shares_now = sides.now
     moved = [int(at) for at in np.argsort(-np.abs(shares_now - shares), kind="stable")[:CONSIDERED]]
-    yield from _swaps(names, shares, moved)
+    among = math.log(max(1, int(np.count_nonzero(shares))))
+    known = among + math.log(sides.rows + 1)  # what is often so is the more often by itself
+    yield from _swaps(names, shares, moved, among)
     yield from _respellings(names, shares, shares_now)
     yield from _renames(names, shares, shares_now, moved)
     for at in moved:
@@ -94,33 +148,40 @@ def _candidates(names: list[str], shares: Floats, shares_now: Floats) -> Iterato
             target[at] = 1.0
             usual = f"usually {percent(float(shares[at]))}" if shares[at] else "never seen before"
             what = f"{names[at]} is filled in ({percent(float(shares_now[at]))} of rows, {usual})"
-            yield _Candidate(FaultKind.FILLED, target, what, "", 0.02)
+            yield _Candidate(FaultKind.FILLED, target, what, "", known if shares[at] else 0.0)
         elif shares[at] >= LEAST_SHARE and shares_now[at] < shares[at] / 10:
             target = shares.copy()
             target[at] = 0.0
             if target.sum() > 0:
                 what = f"{names[at]} is missing (usually {percent(float(shares[at]))} of rows)"
-                yield _Candidate(FaultKind.LOST, target / target.sum(), what, "", 0.01, whole=True)
+                yield _Candidate(
+                    FaultKind.LOST,
+                    target / target.sum(),
+                    what,
+                    "",
+                    LOSING if shares[at] < 0.5 else 3 * LOSING,
+                    whole=True,
+                )
 
 
-def _swaps(names: list[str], shares: Floats, moved: list[int]) -> Iterator[_Candidate]:
+def _swaps(names: list[str], shares: Floats, moved: list[int], among: float) -> Iterator[_Candidate]:
     for one, two in combinations(moved, 2):
         if shares[one] > 0 and shares[two] > 0:
             target = shares.copy()
             target[one], target[two] = shares[two], shares[one]
             first, second = sorted((names[one], names[two]))
-            yield _Candidate(FaultKind.SWAPPED, target, f"{first} and {second} are swapped", "swapped back")
+            yield _Candidate(FaultKind.SWAPPED, target, f"{first} and {second} are swapped", "swapped back", among)
 
 
 def _renames(names: list[str], shares: Floats, shares_now: Floats, moved: list[int]) -> Iterator[_Candidate]:
-    gone = [at for at in moved if shares[at] >= LEAST_SHARE and shares_now[at] < shares[at]]
+    gone = [at for at in moved if shares[at] >= LEAST_SHARE / 2 and shares_now[at] < shares[at]]
     new = [at for at in moved if shares[at] == 0]
     for old in gone:
         for fresh in new:
             target = shares.copy()
             target[old], target[fresh] = 0.0, shares[old]
             what, undo = f"{names[old]} is now called {names[fresh]}", f"taken as {names[old]}"
-            yield _Candidate(FaultKind.RENAMED, target, what, undo, 0.01)
+            yield _Candidate(FaultKind.RENAMED, target, what, undo, 1.0)
 
 
 def _respellings(names: list[str], shares: Floats, shares_now: Floats) -> Iterator[_Candidate]:

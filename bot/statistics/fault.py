@@ -1,5 +1,6 @@
 """What a fault hypothesis is, shared by numeric and categorical columns."""
 
+import math
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,9 +9,12 @@ from bot.statistics.wording import percent
 
 LEAST_EXPLAINED = 0.6
 """A fault is named only if undoing it removes at least this part of the distance to the reference."""
+LEAST_ROWS = 50
 LEAST_SHARE = 0.03
 ALL_ROWS = 0.97
 SURE = 0.001
+LEAST_ODDS = 0.9
+"""In log odds: where a fifth is missing anyway, over a third may be by itself."""
 
 
 class FaultKind(StrEnum):
@@ -52,13 +56,20 @@ def matches(share: float, undo: str) -> str:
 
 
 def null_burst(
-    nulls: int, rows: int, current_nulls: int, current_rows: int, least: float = 0.02
+    nulls: int, rows: int, current_nulls: int, current_rows: int, least: float = LEAST_SHARE
 ) -> FaultHypothesis | None:
     change = compare_shares(nulls, rows, current_nulls, current_rows)
     if change.difference < least or change.p_value >= SURE:
+        return None
+    if _odds(change.current.value) - _odds(change.reference.value) < LEAST_ODDS:
         return None
     now, was = percent(change.current.value), percent(change.reference.value)
     share = change.difference / (1 - change.reference.value)
     return FaultHypothesis(
         FaultKind.NULLS, None, share, 1.0, f"{now} of rows are null (usually {was})", "fill the missing values again"
     )
+
+
+def _odds(share: float) -> float:
+    share = min(max(share, 1e-6), 1 - 1e-6)
+    return math.log(share / (1 - share))

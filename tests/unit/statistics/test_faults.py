@@ -169,7 +169,8 @@ def test_two_faults_at_once_are_both_named_the_wider_first():
     now = rng.lognormal(3, 1, NOW) * 100
     now[:300] = np.nan
     kinds = [one.kind for one in explain_change(rng.lognormal(3, 1, THEN), now)]
-    assert kinds == [FaultKind.SCALED, FaultKind.NULLS]
+    assert kinds[0] is FaultKind.SCALED
+    assert FaultKind.NULLS in kinds
 
 
 def test_text_where_numbers_were_is_no_fault_of_values():
