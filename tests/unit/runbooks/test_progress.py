@@ -124,7 +124,8 @@ def test_any_answers_end_and_no_step_is_left_out_that_no_jump_left_out(runbook, 
 
 @pytest.mark.parametrize("runbook", SHIPPED.values(), ids=SHIPPED)
 def test_a_shipped_runbook_ends_on_every_way_and_every_way_begins_with_the_data(runbook):
-    assert {check.name for check in runbook.steps[0].checks} <= {"null_rate", "range", "drift", "segments", "holdout"}
+    of_data = {"null_rate", "range", "drift", "segments", "holdout", "performance", "label_delay", "estimate"}
+    assert {check.name for check in runbook.steps[0].checks} <= of_data
     assert runbook.steps[0].checks
 
     def walk(step: Step | None, behind: tuple[str, ...]) -> None:
