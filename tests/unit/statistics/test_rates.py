@@ -10,7 +10,6 @@ from bot.statistics.bands import class_share, share_band
 from bot.statistics.profiles import fit_numeric
 from bot.statistics.ranges import check_range, plausible_range
 from bot.statistics.rates import compare_nulls, compare_shares, jeffreys, share_of, wilson
-from bot.statistics.series import ewma_limits, watch_ewma
 from bot.statistics.shortfall import Reason, Shortfall
 
 COUNTS = st.integers(1, 10**6).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows)))
@@ -162,38 +161,3 @@ def test_a_smaller_window_has_a_wider_band():
 
 def test_share_of_keeps_its_rows():
     assert share_of(1, 4).value == 0.25
-
-
-def test_ewma_sees_a_lasting_shift_and_is_silent_without_one():
-    rng = np.random.default_rng(7)
-    limits = ewma_limits(rng.normal(100, 5, 400))
-    assert limits.warning is None
-    assert watch_ewma(limits, rng.normal(107, 5, 60)).first_outside is not None
-    silent = sum(watch_ewma(limits, rng.normal(100, 5, 60)).first_outside is None for _ in range(50))
-    assert silent >= 35  # one false alarm in about 370 points
-
-
-def test_ewma_widens_for_alike_neighbours_and_says_so():
-    rng = np.random.default_rng(8)
-    noise = rng.normal(size=2000)
-    series = np.zeros(2000)
-    for at in range(1, 2000):
-        series[at] = 0.7 * series[at - 1] + noise[at]
-    limits = ewma_limits(series[:1000])
-    assert "alike" in limits.warning
-    plain = ewma_limits(rng.permutation(series[:1000]))
-    assert limits.upper - limits.lower > 1.5 * (plain.upper - plain.lower)
-
-
-@pytest.mark.parametrize(
-    ("points", "reason"),
-    [([], Reason.TOO_FEW_ROWS), ([np.nan] * 50, Reason.TOO_FEW_ROWS), ([3.0] * 50, Reason.NO_VARIATION)],
-)
-def test_limits_that_can_not_be_had_say_why(points, reason):
-    assert ewma_limits(np.array(points)).reason == reason
-
-
-def test_limits_of_huge_values_are_finite():
-    limits = ewma_limits(np.random.default_rng(9).choice([1e308, -1e308, 0.0], 60))
-    assert np.isfinite([limits.lower, limits.centre, limits.upper, limits.sigma]).all()
-    assert np.isfinite(watch_ewma(limits, np.array([1e308, np.inf, np.nan, -1e308])).smoothed)

@@ -149,7 +149,7 @@ def test_semicolons_a_byte_order_mark_and_slashes_in_dates_are_read(tmp_path: Pa
 
 @pytest.mark.parametrize("text", ["1", "week", "0/week", "-1/week", "1/fortnight", "1e9/week"])
 def test_what_is_no_budget_is_refused_with_examples(text: str) -> None:
-    with pytest.raises(BotError, match="such as 1/week, 2/day or 0.5/month"):
+    with pytest.raises(BotError, match=r"such as 1/week, 2/day or 0\.5/month"):
         read_budget(text)
 
 
