@@ -210,6 +210,14 @@ DEFAULT_ROUTES = (
 )
 
 
+class PrometheusServer(Strict):
+    """Where the check `metric` asks. url: the server's root, without /api/v1. token: a bearer token."""
+
+    url: str = Field(pattern=r"^https?://[^/\s]+\S*$")
+    token: SecretRef | None = None
+    timeout: Duration = parse_duration("10s")
+
+
 class Limits(Strict):
     """How much one check may use."""
 
@@ -230,6 +238,7 @@ class Catalog(Strict):
     default_policy: str | None = None
     heartbeat: SecretRef | None = None
     limits: Limits = Limits()
+    prometheus: PrometheusServer | None = None
     timezone: str = "UTC"
 
     @model_validator(mode="after")

@@ -5,6 +5,7 @@ from bot.checks.drift import DriftParams
 from bot.checks.estimate import EstimateParams
 from bot.checks.holdout import HoldoutParams
 from bot.checks.label_delay import LabelDelayParams
+from bot.checks.metric import MetricParams
 from bot.checks.performance import PerformanceParams
 from bot.checks.registry import Check, FeatureParams, Params, Registry
 from bot.checks.segments import SegmentParams
@@ -84,6 +85,15 @@ for _check in (
             *ANY,
         ),
         "bot.checks.calibration",
+    ),
+    Check(
+        "metric",
+        "A Prometheus metric against the same hours of the days before",
+        MetricParams,
+        ("as usual", "changed", "no data", "too few days"),
+        "bot.checks.metric",
+        needs_rows=False,
+        asks_prometheus=True,
     ),
     Check(
         "changes",

@@ -8,7 +8,7 @@ from importlib import import_module
 
 from pydantic import ValidationError
 
-from bot.catalog.config import Model
+from bot.catalog.config import Model, PrometheusServer
 from bot.catalog.values import Duration, Strict
 from bot.checks.contract import CheckResult
 from bot.core.errors import BotError, unknown
@@ -29,13 +29,17 @@ class FeatureParams(Params):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One check asked of one model. `at` is where the window ends; `changes`: what people changed near it."""
+    """One check asked of one model. `at` is where the window ends; `changes`: what people changed near it.
+
+    `prometheus`: the server of muster.yaml, for a check that asks it.
+    """
 
     params: Params
     model: Model
     rows: ModelRows
     at: datetime
     changes: tuple["KnownChange", ...] = ()
+    prometheus: PrometheusServer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,7 @@ class Check:
     """name: as people type it. params: their type. verdicts: every word it may answer with, the calm one first.
 
     room: the module that answers, loaded when it is asked. needs_rows: False when it reads no data of the model.
+    asks_prometheus: it reads a metric instead, now and not at the onset of the incident.
     """
 
     name: str
@@ -59,6 +64,7 @@ class Check:
     verdicts: tuple[str, ...]
     room: str
     needs_rows: bool = True
+    asks_prometheus: bool = False
     usual_window: timedelta | None = None
 
     def load(self) -> Callable[[Question], CheckResult]:

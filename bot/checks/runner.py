@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from bot.catalog.config import Limits, Model
+from bot.catalog.config import Limits, Model, PrometheusServer
 from bot.checks.contract import FAILED, NOT_CONFIGURED, TIMED_OUT, CheckRequest, CheckResult
 from bot.checks.launch import launch
 from bot.checks.registry import Check, KnownChange, Question, read_params
@@ -31,6 +31,7 @@ def run_check(
     base: Path,
     limits: Limits,
     changes: Sequence[KnownChange] = (),
+    prometheus: PrometheusServer | None = None,
     isolated: bool = True,
 ) -> CheckResult:
     """Answer one request. Raises BotError for parameters that are wrong; everything else is a verdict.
@@ -41,7 +42,7 @@ def run_check(
     start = time.monotonic()
     if not check.needs_rows:
         known = model or Model(name=request.model or "this model")
-        answer = check.load()(Question(params, known, None, request.at, tuple(changes)))  # type: ignore[arg-type]
+        answer = check.load()(Question(params, known, None, request.at, tuple(changes), prometheus))  # type: ignore[arg-type]
     elif model is None or model.data is None:
         answer = CheckResult(NOT_CONFIGURED, what_to_add(request.model))
     elif isolated:

@@ -71,8 +71,16 @@ class Checks:
         """Run one check now and keep nothing: what the command line and the API do."""
         check = self.registry.find(request.name)
         model = self.catalog.model(request.model)
-        limits = self.catalog.limits
-        return run_check(check, request, model, base=self.base, limits=limits, changes=changes, isolated=self.isolated)
+        return run_check(
+            check,
+            request,
+            model,
+            base=self.base,
+            limits=self.catalog.limits,
+            changes=changes,
+            prometheus=self.catalog.prometheus,
+            isolated=self.isolated,
+        )
 
     def changes(self, session: Session, model: str | None, onset: datetime) -> list[KnownChange]:
         """What people changed near a moment, for the check of that name."""
@@ -116,7 +124,8 @@ class Checks:
         row.lease_until = now + timedelta(seconds=self.catalog.limits.seconds) + SPARE
         incident = session.get(Incident, row.incident_id) if row.incident_id else None
         onset = incident.onset_at if incident else now
-        at = row.window_end or (onset if not self.registry.find(row.name).needs_rows else now)
+        check = self.registry.find(row.name)
+        at = row.window_end or (now if check.needs_rows or check.asks_prometheus else onset)
         request = CheckRequest(name=row.name, params=row.params, model=row.model, at=at)
         return row.id, request, self.changes(session, row.model, onset)
 

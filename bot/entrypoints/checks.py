@@ -1,6 +1,7 @@
 """`muster check`: the same checks as in Slack, in the terminal."""
 
 import json
+import shlex
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -49,7 +50,7 @@ def run(
     settings = Settings()
     catalog = load_catalog(settings.config)
     checks = Checks(catalog, base_of(settings))
-    check, given = checks.registry.read_line(" ".join([name, *(f'"{one}"' for one in params or [])]))
+    check, given = checks.registry.read_line(shlex.join([name, *(params or [])]))
     if model is None and check.needs_rows:
         with_data = [one.name for one in catalog.models if one.data]
         if len(with_data) != 1:
@@ -59,7 +60,7 @@ def run(
     now = SystemClock().now()
     request = CheckRequest(check.name, given, model, _moment(at) or now)
     changes = []
-    if not check.needs_rows:
+    if not (check.needs_rows or check.asks_prometheus):
         prepare_database(settings)
         database = Database(settings.database_url)
         with database.reading() as session:

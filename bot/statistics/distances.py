@@ -4,6 +4,7 @@ Kolmogorov-Smirnov counts infinities as the outermost values. The other measures
 values: they are shares of the rows (PSI, Jensen-Shannon) or in units of the reference's standard deviation.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,6 +50,37 @@ class CategoricalDistance:
     psi: float
     jensen_shannon: float
     new_share: float
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """Mean and standard deviation of the finite values, in their unit, and how many there are."""
+
+    mean: float
+    sigma: float
+    rows: int
+
+
+def moments(profile: NumericProfile) -> Moments | None:
+    """None without a finite value, or where they are no float64. In a sketch each value is the middle of its cell."""
+    if isinstance(profile, ExactProfile):
+        values = profile.values[np.isfinite(profile.values)]
+        if values.size == 0:
+            return None
+        size = float(max(abs(values[0]), abs(values[-1]))) or 1.0
+        scaled = values / size
+        sigma = 0.0 if values[0] == values[-1] else float(scaled.std()) * size
+        return Moments(float(scaled.mean()) * size, sigma, int(values.size))
+    z = midpoints()[profile.cells]
+    finite = np.isfinite(z)
+    rows = int(profile.counts[finite].sum())
+    if rows == 0:
+        return None
+    z, share = z[finite], profile.counts[finite] / rows
+    mean = float(share @ z)
+    sigma = float(np.sqrt(share @ (z - mean) ** 2))
+    found = Moments(mean * profile.scale.width + profile.scale.centre, sigma * profile.scale.width, rows)
+    return found if math.isfinite(found.mean) and math.isfinite(found.sigma) else None
 
 
 def numeric_distance(reference: NumericProfile, current: NumericProfile) -> NumericDistance:
