@@ -1,8 +1,9 @@
-"""Free ports, and waiting for what is on its way."""
+"""Free ports, programs on them, and waiting for what is on its way."""
 
 import socket
+import subprocess
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import httpx
 
@@ -22,3 +23,14 @@ def until(holds, seconds, pause=0.1):
                 return found
         time.sleep(pause)
     raise AssertionError(f"it did not happen in {seconds} s")
+
+
+@contextmanager
+def process(*command, cwd):
+    with (cwd / f"{command[0]}.log").open("w") as log:
+        running = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log)
+        try:
+            yield
+        finally:
+            running.terminate()
+            running.wait(10)

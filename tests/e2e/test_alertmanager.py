@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import subprocess
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +10,7 @@ import pytest
 import uvicorn
 
 from bot.entrypoints.web import create_app
-from tests.ports import free_port, until
+from tests.ports import free_port, process, until
 from tests.world import WEBHOOK
 
 pytestmark = [pytest.mark.alertmanager, pytest.mark.slow]
@@ -54,17 +53,6 @@ class Gauge:
     def stop(self):
         self.server.shutdown()
         self.server.server_close()
-
-
-@contextmanager
-def process(*command, cwd):
-    with (cwd / f"{command[0]}.log").open("w") as log:
-        running = subprocess.Popen(command, cwd=cwd, stdout=log, stderr=log)
-        try:
-            yield
-        finally:
-            running.terminate()
-            running.wait(10)
 
 
 @contextmanager
