@@ -1,7 +1,7 @@
 """A Prometheus metric now against the same hours of the days before."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,9 @@ from bot.statistics.wording import number
 
 USUAL_WINDOW = timedelta(hours=1)
 DAY = timedelta(days=1)
-POINTS = 120
+POINTS = 30
+RUN_UP = 3
+"""Windows drawn before the one that is judged, so that one sees when it changed."""
 LEAST_CHANGE = 0.1
 TOO_FEW_DAYS = "too few days"
 LEAST_DAYS = 3
@@ -35,7 +37,7 @@ class MetricParams(Params):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One series: its points now and before, and the mean of each day's window (newest first)."""
+    """One series: its points up to now and to the same hour of earlier days (newest first), and the window's mean."""
 
     name: str
     now: MetricSeries
@@ -59,6 +61,12 @@ class _Found:
         return gap / reach if reach else (math.inf if gap else 0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class _Window:
+    end: datetime
+    series: Mapping[str, MetricSeries]
+
+
 def run(question: Question) -> CheckResult:
     assert isinstance(question.params, MetricParams)
     if question.prometheus is None:
@@ -72,10 +80,8 @@ def run(question: Question) -> CheckResult:
     return _answer(question, question.params, windows, length)
 
 
-def _read(
-    server: PrometheusServer, params: MetricParams, at: datetime, length: timedelta
-) -> list[dict[str, MetricSeries]]:
-    """The series by name, of the window and of the same one on each day before."""
+def _read(server: PrometheusServer, params: MetricParams, at: datetime, length: timedelta) -> list[_Window]:
+    """The series by name, up to now and up to the same hour of each day before; the window is the last part of each."""
     token = server.token.read() if server.token else None
     if server.token and token is None:
         raise PrometheusError(f"The environment has no {server.token.env}, which `prometheus.token` names.")
@@ -84,21 +90,19 @@ def _read(
     with Prometheus(server.url, token, seconds=server.timeout.total_seconds()) as prometheus:
         for day in range(params.days + 1):
             end = at - day * DAY
-            found = prometheus.query_range(params.query, end - length + step, end, step)
-            windows.append({one.name: one for one in found})
+            found = prometheus.query_range(params.query, end - (RUN_UP + 1) * length, end, step)
+            windows.append(_Window(end, {one.name: one for one in found}))
     return windows
 
 
-def _answer(
-    question: Question, params: MetricParams, windows: Sequence[dict[str, MetricSeries]], length: timedelta
-) -> CheckResult:
+def _answer(question: Question, params: MetricParams, windows: Sequence[_Window], length: timedelta) -> CheckResult:
     start, end = question.at - length, question.at
     reference = f"the same hours of {params.days} days before"
-    if any(EDGE_LABEL in one.labels for one in windows[0].values()):
+    if any(EDGE_LABEL in one.labels for one in windows[0].series.values()):
         sentence = f"These are histogram buckets; ask for `histogram_quantile(0.99, {params.query})` instead."
         return CheckResult(FAILED, sentence)
     found = sorted(
-        (one for name in windows[0] if (one := _found(name, windows)) is not None),
+        (one for name in windows[0].series if (one := _found(name, windows, length)) is not None),
         key=lambda one: (not one.changed, -one.distance, one.name),
     )
     if not found:
@@ -115,7 +119,6 @@ def _answer(
         ),
         window_start=start,
         window_end=end,
-        rows_read=sum(one.now.values.size for one in found),
         reference=reference,
         notes=(f"query: {params.query}",),
         data={one.name: _as_data(one) for one in found[:100]},
@@ -124,24 +127,28 @@ def _answer(
     )
 
 
-def _found(name: str, windows: Sequence[dict[str, MetricSeries]]) -> _Found | None:
-    now = windows[0][name]
-    mean = _mean(now)
+def _found(name: str, windows: Sequence[_Window], length: timedelta) -> _Found | None:
+    now = windows[0].series[name]
+    mean = _mean(now, windows[0].end - length)
     if mean is None:
         return None
-    earlier = [(one[name], before) for one in windows[1:] if name in one and (before := _mean(one[name])) is not None]
+    earlier = [
+        (one.series[name], before)
+        for one in windows[1:]
+        if name in one.series and (before := _mean(one.series[name], one.end - length)) is not None
+    ]
     return _Found(name, now, mean, tuple(one for one, _ in earlier), usual_mean([before for _, before in earlier]))
 
 
-def _mean(one: MetricSeries) -> float | None:
-    finite = one.values[np.isfinite(one.values)]
+def _mean(one: MetricSeries, start: datetime) -> float | None:
+    finite = one.values[np.isfinite(one.values) & (one.times > start.timestamp())]
     return float(finite.mean()) if finite.size else None
 
 
-def _nothing(query: str, windows: Sequence[dict[str, MetricSeries]], start: datetime, end: datetime) -> str:
-    if windows[0]:
+def _nothing(query: str, windows: Sequence[_Window], start: datetime, end: datetime) -> str:
+    if windows[0].series:
         return f"`{query}` is no number anywhere {span(start, end)}; it divides by zero, or its samples are NaN."
-    if any(windows[1:]):
+    if any(one.series for one in windows[1:]):
         return f"`{query}` has no samples {span(start, end)}, though it had before; is its target still scraped?"
     return f"`{query}` has no samples {span(start, end)} nor on days before; look at the name and the labels."
 
@@ -181,7 +188,7 @@ def _as_data(one: _Found) -> dict[str, float | int | bool | None]:
 
 
 def _chart(first: _Found, title: str, params: MetricParams) -> Chart:
-    """The window's line over the band its points kept to at the same minutes of the days before."""
+    """The line up to now over the band its points kept to at the same minutes of the days before."""
     times = [datetime.fromtimestamp(at, UTC) for at in first.now.times.tolist()]
     lower, upper = _band(first)
     return series(times, first.now.values, title=title, label=_short(params.query), lower=lower, upper=upper)
