@@ -188,7 +188,7 @@ def _as_data(one: _Found) -> dict[str, float | int | bool | None]:
 
 
 def _chart(first: _Found, title: str, params: MetricParams) -> Chart:
-    """The line up to now over the band its points kept to at the same minutes of the days before."""
+    """The line up to now over what the same minutes of the days before lead one to expect."""
     times = [datetime.fromtimestamp(at, UTC) for at in first.now.times.tolist()]
     lower, upper = _band(first)
     return series(times, first.now.values, title=title, label=_short(params.query), lower=lower, upper=upper)
@@ -202,8 +202,10 @@ def _band(first: _Found) -> tuple[list[float | None] | None, list[float | None] 
     before = [dict(zip(_time_of_day(one), one.values.tolist(), strict=True)) for one in first.earlier]
     for at in _time_of_day(first.now):
         values = [one[at] for one in before if math.isfinite(one.get(at, math.nan))]
-        lower.append(min(values) if values else None)
-        upper.append(max(values) if values else None)
+        usual = usual_mean(values)
+        floor = LEAST_CHANGE * abs(usual.centre) if usual else 0.0
+        lower.append(min(usual.lower, usual.centre - floor) if usual else None)
+        upper.append(max(usual.upper, usual.centre + floor) if usual else None)
     return lower, upper
 
 
