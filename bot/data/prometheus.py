@@ -7,13 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.data.files import DataError
+
+if TYPE_CHECKING:
+    import httpx
 
 MOST_BYTES = 16 * 1024 * 1024
 MOST_POINTS = 200_000
@@ -61,8 +63,10 @@ class Prometheus:
     """A client of one server. `seconds` bounds a whole answer, not only the wait for its first byte."""
 
     def __init__(
-        self, url: str, token: str | None = None, *, seconds: float = 10, transport: httpx.BaseTransport | None = None
+        self, url: str, token: str | None = None, *, seconds: float = 10, transport: "httpx.BaseTransport | None" = None
     ) -> None:
+        import httpx  # noqa: PLC0415
+
         self.url = url.rstrip("/")
         self.seconds = seconds
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -96,6 +100,8 @@ class Prometheus:
         return _series(self._ask("/api/v1/query_range", form), query)
 
     def _ask(self, path: str, form: Mapping[str, str]) -> Any:  # noqa: ANN401
+        import httpx  # noqa: PLC0415
+
         deadline = time.monotonic() + self.seconds
         body = bytearray()
         try:
