@@ -6,27 +6,23 @@ feature both sum exactly to the change of the mean.
 """
 
 import math
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bot.statistics.columns import Column, Floats, as_numbers, category_text, is_numeric
+from bot.statistics.columns import Column, Counts, Floats, as_numbers
+from bot.statistics.groups import MOST_VALUES, Groups, Sums, code_both, gather, group_rows
 from bot.statistics.multiplicity import holm
 from bot.statistics.rates import Interval, normal_quantile
 from bot.statistics.shortfall import Shortfall, all_null, too_few_rows, unequal_length
 from bot.statistics.wording import number, percent
 
 LEAST_ROWS = 30
-BINS = 5
-MOST_VALUES = 50
 LARGEST = 1e140  # squares of larger outcomes are no float64
 PAIR_COST = 0.03
-NULL = "null"
-OTHER = "other values"
+BETWEEN = "\x1f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,24 +115,45 @@ def attribute(
         return short
     known = tuple(np.isfinite(outcome) for outcome in outcomes)
     then, now = outcomes[0][known[0]], outcomes[1][known[1]]
-    features: dict[str, Labels] = {}
+    coded: dict[str, tuple[Counts, Counts, list[str]]] = {}
     for name in [name for name in reference if name in current]:
-        codes, codes_now, names = _labels(np.asarray(reference[name]), np.asarray(current[name]))
-        features[name] = codes[known[0]], codes_now[known[1]], names
+        codes, codes_now, names = code_both(np.asarray(reference[name]), np.asarray(current[name]))
+        coded[name] = codes[known[0]], codes_now[known[1]], names
+    if pairs:
+        coded |= dict(_pair(one, two) for one, two in combinations(coded.items(), 2))
+    centre = float(then.mean())
+    return attribute_groups(
+        group_rows({name: (codes, names) for name, (codes, _, names) in coded.items()}, then, centre),
+        group_rows({name: (codes, names) for name, (_, codes, names) in coded.items()}, now, centre),
+        alpha=alpha,
+        least_rows=least_rows,
+    )
+
+
+def attribute_groups(
+    reference: Groups, current: Groups, *, alpha: float = 0.05, least_rows: int = LEAST_ROWS
+) -> Attribution | Shortfall:
+    """As `attribute`, from the sums of both windows by the values of each feature."""
+    for whole, where in ((reference.whole, "the reference"), (current.whole, "the current window")):
+        if whole.rows < least_rows:
+            return too_few_rows(whole.rows, least_rows, where)
+    centre = reference.whole.mean
+    then, now = reference.whole.about(centre), current.whole.about(centre)
     effects = [
         effect
-        for segment, inside, inside_now in _segments(features, pairs=pairs)
-        if (effect := _effect(segment, inside, inside_now, then, now, least_rows))
+        for feature in [feature for feature in reference.of if feature in current.of]
+        for name, inside, inside_now in gather(reference.of[feature], current.of[feature], _most(feature))
+        if (effect := _effect(_segment(feature, name), inside, inside_now, then, now, least_rows))
     ]
     adjusted = holm(np.array([effect.p_value for effect in effects]))
     effects = [replace(one, p_value=float(p)) for one, p in zip(effects, adjusted, strict=True)]
-    total = float(now.mean() - then.mean())
+    total = now.mean - then.mean
     # Beyond its fair part a segment explains most exactly where it is the true one: any part of it and anything around
     # it explains less. A pair still has to do clearly better than one condition.
     effects.sort(key=lambda one: (one.p_value >= alpha, _ahead(one, total)))
     culprit = next((one for one in effects[:1] if _is_culprit(one, total, alpha)), None)
-    sentence = _sentence(float(then.mean()), float(now.mean()), total, culprit)
-    return Attribution(float(then.mean()), float(now.mean()), tuple(effects), len(effects), culprit, sentence)
+    sentence = _sentence(then.mean, now.mean, total, culprit)
+    return Attribution(then.mean, now.mean, tuple(effects), len(effects), culprit, sentence)
 
 
 def _outcome(values: Column) -> Floats:
@@ -157,7 +174,7 @@ def affected_share(current: Mapping[str, Column], reference: Mapping[str, Column
     rows = len(next(iter(current.values()), ()))
     inside = np.ones(rows, dtype=np.bool_)
     for feature, value in segment.conditions:
-        _, codes, names = _labels(np.asarray(reference[feature]), np.asarray(current[feature]))
+        _, codes, names = code_both(np.asarray(reference[feature]), np.asarray(current[feature]))
         inside &= codes == names.index(value) if value in names else False
     return AffectedShare(int(inside.sum()), rows, str(segment))
 
@@ -180,69 +197,37 @@ def _shortfall(
     return None
 
 
-Labels = tuple[NDArray[np.intp], NDArray[np.intp], list[str]]
+Coded = tuple[Counts, Counts, list[str]]
 
 
-def _labels(then: Column, now: Column) -> Labels:
-    """Both columns as codes into one list of names."""
-    if is_numeric(then) and (np.unique(as_numbers(then)).size > 2 * BINS):
-        return _fifths(as_numbers(then), as_numbers(now))
-    words, words_now = _words(then), _words(now)
-    sizes = Counter(words) + Counter(words_now)
-    names = [*sorted(name for name, _ in sizes.most_common(MOST_VALUES)), OTHER]
-    place = {name: at for at, name in enumerate(names)}
-    codes, codes_now = (
-        np.fromiter((place.get(word, len(names) - 1) for word in some), dtype=np.intp, count=len(some))
-        for some in (words, words_now)
-    )
-    return codes, codes_now, names
+def _pair(one: tuple[str, Coded], two: tuple[str, Coded]) -> tuple[str, Coded]:
+    """Two features as one whose values are all pairs of theirs."""
+    (feature, (codes, codes_now, names)), (other, (others, others_now, other_names)) = one, two
+    size = len(other_names)
+    joint = [f"{name}{BETWEEN}{other_name}" for name in names for other_name in other_names]
+    return f"{feature}{BETWEEN}{other}", (codes * size + others, codes_now * size + others_now, joint)
 
 
-def _words(values: Column) -> list[str]:
-    return [NULL if value is None or value != value else category_text(value) for value in values.tolist()]  # noqa: PLR0124
+def _most(feature: str) -> int:
+    return MOST_VALUES * MOST_VALUES if BETWEEN in feature else MOST_VALUES
 
 
-def _fifths(then: Floats, now: Floats) -> Labels:
-    finite = np.sort(then[np.isfinite(then)])
-    edges = np.unique(finite[(np.arange(1, BINS) * finite.size) // BINS])
-    bounds = [number(edge) for edge in edges.tolist()]
-    names = [f"below {bounds[0]}"]
-    names += [f"{low} to {high}" for low, high in pairwise(bounds)]
-    names += [f"{bounds[-1]} or more", NULL]
-    codes, codes_now = (
-        np.where(np.isnan(values), len(names) - 1, np.searchsorted(edges, values, side="right")).astype(np.intp)
-        for values in (then, now)
-    )
-    return codes, codes_now, names
-
-
-def _segments(
-    features: Mapping[str, Labels], *, pairs: bool
-) -> Iterator[tuple[Segment, NDArray[np.bool_], NDArray[np.bool_]]]:
-    singles = [
-        (name, value, then == at, now == at)
-        for name, (then, now, names) in features.items()
-        for at, value in enumerate(names)
-    ]
-    for name, value, inside, inside_now in singles:
-        yield Segment(((name, value),)), inside, inside_now
-    if pairs:
-        for one, two in combinations(singles, 2):
-            if one[0] != two[0]:
-                yield Segment(((one[0], one[1]), (two[0], two[1]))), one[2] & two[2], one[3] & two[3]
+def _segment(feature: str, value: str) -> Segment:
+    return Segment(tuple(zip(feature.split(BETWEEN), value.split(BETWEEN), strict=False)))
 
 
 def _effect(
-    segment: Segment, inside: NDArray[np.bool_], inside_now: NDArray[np.bool_], then: Floats, now: Floats, least: int
+    segment: Segment, inside: Sums, inside_now: Sums, then: Sums, now: Sums, least: int
 ) -> SegmentEffect | None:
-    """None for a segment too small to judge, or one that is the whole window."""
-    size, size_now = int(inside.sum()), int(inside_now.sum())
-    if max(size, size_now) < least or (size == then.size and size_now == now.size):
+    """None for a segment too small to judge, or one that is the whole window. Windows are about the mean then."""
+    size, size_now = inside.rows, inside_now.rows
+    if max(size, size_now) < least or (size == then.rows and size_now == now.rows):
         return None
-    overall, total = float(then.mean()), float(now.mean() - then.mean())
-    mean = float(then[inside].mean()) if size else overall
-    mean_now = float(now[inside_now].mean()) if size_now else mean
-    weight, weight_now = size / then.size, size_now / now.size
+    inside, inside_now = inside.about(then.centre), inside_now.about(then.centre)
+    overall, total = then.mean, now.mean - then.mean
+    mean = inside.mean if size else overall
+    mean_now = inside_now.mean if size_now else mean
+    weight, weight_now = size / then.rows, size_now / now.rows
     mix, rate = (weight_now - weight) * (mean - overall), weight_now * (mean_now - mean)
     lift, error = _lift(inside, inside_now, then, now)
     p_value = math.erfc(abs(lift) / error / math.sqrt(2)) if error > 0 else float(lift == 0)
@@ -264,18 +249,23 @@ def _effect(
     )
 
 
-def _lift(inside: NDArray[np.bool_], inside_now: NDArray[np.bool_], then: Floats, now: Floats) -> tuple[float, float]:
+def _lift(inside: Sums, inside_now: Sums, then: Sums, now: Sums) -> tuple[float, float]:
     """The segment's contribution beyond its fair part of the change, and its standard error.
 
     mix + rate is the change of the mean of inside * (y - M), with M the overall mean then. A segment that only moved
     like everything else would have its weight then times the total change. The difference is the change of the mean of
     (inside - weight) (y - M), whose two means are independent.
     """
-    centre = float(then.mean())
-    weight = float(inside.mean())
-    before, after = (inside - weight) * (then - centre), (inside_now - weight) * (now - centre)
-    error = math.sqrt(float(before.var()) / before.size + float(after.var()) / after.size)
-    return float(after.mean() - before.mean()), error
+    weight = inside.rows / then.rows
+    (before, error), (after, error_now) = _weighted(inside, then, weight), _weighted(inside_now, now, weight)
+    return after - before, math.sqrt(error + error_now)
+
+
+def _weighted(inside: Sums, whole: Sums, weight: float) -> tuple[float, float]:
+    """Mean of (inside - weight) (y - M) over the window, and that mean's variance."""
+    mean = (inside.total - weight * whole.total) / whole.rows
+    square = ((1 - weight) ** 2 * inside.squares + weight**2 * (whole.squares - inside.squares)) / whole.rows
+    return mean, max(0.0, square - mean * mean) / whole.rows
 
 
 def _sentence(then: float, now: float, total: float, culprit: SegmentEffect | None) -> str:
