@@ -62,12 +62,14 @@ class Feature(Strict):
 
 
 class ModelData(Strict):
-    """Where a model's rows lie: files, directories or globs of Parquet, CSV or JSONL, relative to muster.yaml.
+    """Where a model's rows lie: files, directories or globs of Parquet, CSV or JSONL, relative to muster.yaml; with
+    `database` (`{env: NAME}` of a SQLAlchemy URL), tables or views of it, as `table` or `schema.table`.
 
     predictions: one row a prediction (features, score, class, event time). time: event-time column, naive is UTC.
     reference: rows the current window is compared with. holdout: labelled rows the model never trained on.
     """
 
+    database: SecretRef | None = None
     predictions: str
     time: str
     reference: str | None = None

@@ -1,6 +1,7 @@
-"""Where rows come from: files of Parquet, CSV and JSON lines, read in windows of event time."""
+"""Where rows come from: files of Parquet, CSV and JSON lines, or a database; read in windows of event time."""
 
+from bot.data.contract import LABEL, Frame, ModelRows, OutcomeColumn, Part
 from bot.data.files import DataError
-from bot.data.rows import LABEL, Frame, ModelRows, Part, open_model
+from bot.data.opening import open_model
 
-__all__ = ["LABEL", "DataError", "Frame", "ModelRows", "Part", "open_model"]
+__all__ = ["LABEL", "DataError", "Frame", "ModelRows", "OutcomeColumn", "Part", "open_model"]

@@ -1,7 +1,7 @@
 """A model's rows, read through DuckDB: windows of event time, pushed down to the files, bounded and read-only."""
 
 import threading
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.catalog.config import Limits, Model, ModelData
+from bot.catalog.config import Limits, ModelData
+from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Value
 from bot.data.files import DataError, Files, find_files
+from bot.data.grouped import read_groups
+from bot.statistics.groups import Groups
+from bot.statistics.profiles import Profile, profile_like
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-Part = Literal["predictions", "reference", "holdout", "labels"]
-Value = str | int | bool
-LABEL = "label"
-SEED = 20261123
 _NAIVE = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATE")
 _NUMBERS = (
     "TINYINT",
@@ -37,29 +37,7 @@ _MILLISECONDS = 100_000_000_000
 _WHOLE_IN_FLOAT = 2**53
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """Columns of equal length.
-
-    Numbers are float64 with NaN for null, event times datetime64[us] in UTC, everything else objects with None.
-    start, end: the window asked for. notes: what to know of these rows (a sample, lost digits).
-    """
-
-    columns: dict[str, NDArray[Any]]
-    rows: int
-    start: datetime | None = None
-    end: datetime | None = None
-    notes: tuple[str, ...] = field(default=())
-
-
-def open_model(model: Model, base: Path, limits: Limits | None = None) -> "ModelRows":
-    """Open the rows of a model; `base` is the folder of muster.yaml. Raises DataError without `data:`."""
-    if model.data is None:
-        raise DataError(f"Model {model.name} has no `data:` in muster.yaml; add where its predictions lie.")
-    return ModelRows(model.data, base, limits or Limits())
-
-
-class ModelRows:
+class FileRows:
     """Reads one model's parts. Safe to share between threads; each query stands alone and sees the newest files."""
 
     def __init__(self, data: ModelData, base: Path, limits: Limits) -> None:
@@ -79,23 +57,33 @@ class ModelRows:
     def is_number(self, part: Part, column: str) -> bool:
         return self._described(part)[self._known(part, column)].split("(")[0] in (*_NUMBERS, "DECIMAL", "HUGEINT")
 
+    def count(self, part: Part, start: datetime | None, end: datetime | None) -> int:
+        condition, values = self._between(part, start, end)
+        return int(self._query(part, f"SELECT count(*) FROM {{rows}} WHERE {condition}", values)[0][0])
+
     def window(
-        self, part: Part, start: datetime | None, end: datetime | None, columns: list[str] | None = None
+        self,
+        part: Part,
+        start: datetime | None,
+        end: datetime | None,
+        columns: list[str] | None = None,
+        *,
+        most: int | None = None,
     ) -> Frame:
         """Read rows with start <= event time < end; None leaves that side open. More than the limit is sampled."""
         wanted = [self._known(part, name) for name in (columns if columns is not None else self.columns(part))]
         condition, values = self._between(part, start, end)
-        total = int(self._query(part, f"SELECT count(*) FROM {{rows}} WHERE {condition}", values)[0][0])
-        sample = f" USING SAMPLE reservoir({self.limits.rows} ROWS) REPEATABLE ({SEED})"
-        sampled = total > self.limits.rows
+        total, limit = self.count(part, start, end), min(most or self.limits.rows, self.limits.rows)
+        sample = f" USING SAMPLE reservoir({limit} ROWS) REPEATABLE ({SEED})"
+        sampled = total > limit
         shown = ", ".join(self._shown(part, name) for name in wanted) or "1 AS one"
         statement = f"SELECT {shown} FROM (SELECT * FROM {{rows}} WHERE {condition}){sample if sampled else ''}"
         found, notes = self._arrays(part, statement, values)
         if not wanted:
             found = {}
         if sampled:
-            notes = [f"a random sample of {self.limits.rows:,} of {total:,} rows", *notes]
-        return Frame(found, min(total, self.limits.rows), start, end, tuple(notes))
+            notes = [f"a random sample of {limit:,} of {total:,} rows", *notes]
+        return Frame(found, min(total, limit), start, end, tuple(notes))
 
     def class_counts(
         self, column: str, value: Value, start: datetime, end: datetime, step: timedelta
@@ -147,6 +135,50 @@ class ModelRows:
         )
         found, notes = self._arrays("predictions", statement, values)
         return Frame(found, len(found[LABEL]), start, end, tuple(notes))
+
+    def profiles(
+        self, part: Part, start: datetime | None, end: datetime | None, like: Mapping[str, Profile], *, most: int
+    ) -> dict[str, Profile]:
+        """Profile the window's columns like those given."""
+        frame = self.window(part, start, end, list(like), most=most)
+        return {name: profile_like(like[name], column) for name, column in frame.columns.items()}
+
+    def groups(
+        self,
+        part: Part,
+        start: datetime | None,
+        end: datetime | None,
+        features: Mapping[str, Sequence[float] | None],
+        outcome: OutcomeColumn,
+    ) -> Groups:
+        """Sum the outcome by the values of each feature, over all rows of the window."""
+        condition, values = self._between(part, start, end)
+        column = _quoted(self._known(part, outcome.column))
+        number = f"CAST({column} AS DOUBLE)"
+        if outcome.value is not None:
+            number, values = f"CASE WHEN CAST({column} AS VARCHAR) = ? THEN 1.0 ELSE 0.0 END", [outcome.value, *values]
+        rows = f"SELECT *, {number} AS outcome__ FROM {{rows}} WHERE {condition} AND {column} IS NOT NULL"
+        sums = "count(*), sum(outcome__), sum(outcome__ * outcome__)"
+        keys = {feature: self._key(part, feature, edges) for feature, edges in features.items()}
+        statement = " UNION ALL ".join(
+            [
+                f"SELECT 0, '', {sums} FROM chosen WHERE isfinite(outcome__)",
+                *(
+                    f"SELECT {at}, {key}, {sums} FROM chosen WHERE isfinite(outcome__) GROUP BY 2"
+                    for at, key in enumerate(keys.values(), start=1)
+                ),
+            ]
+        )
+        found = self._query(part, f"WITH chosen AS MATERIALIZED ({rows}) {statement}", values)
+        return read_groups(found, features)
+
+    def _key(self, part: Part, feature: str, edges: Sequence[float] | None) -> str:
+        name = _quoted(self._known(part, feature))
+        if edges is None:
+            return f"CAST({name} AS VARCHAR)"
+        number = f"CAST({name} AS DOUBLE)"
+        places = " ".join(f"WHEN {number} < {edge!r} THEN '{at}'" for at, edge in enumerate(edges))
+        return f"CASE WHEN {name} IS NULL OR isnan({number}) THEN NULL {places} ELSE '{len(edges)}' END"
 
     # how it is asked
 

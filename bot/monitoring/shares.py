@@ -7,7 +7,7 @@ import numpy as np
 
 from bot.core.errors import BotError
 from bot.data import ModelRows
-from bot.data.rows import Value
+from bot.data.contract import Value
 from bot.monitoring import words
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.onset import onset

@@ -1,0 +1,97 @@
+"""What every place that holds a model's rows can be asked, whatever engine is behind it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal, Protocol
+
+from numpy.typing import NDArray
+
+from bot.catalog.config import Limits, ModelData
+from bot.statistics.groups import Groups
+from bot.statistics.profiles import Profile
+
+Part = Literal["predictions", "reference", "holdout", "labels"]
+Value = str | int | bool
+LABEL = "label"
+SEED = 20261123
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Columns of equal length.
+
+    Numbers are float64 with NaN for null, event times datetime64[us] in UTC, everything else objects with None.
+    start, end: the window asked for. notes: what to know of these rows (a sample, lost digits).
+    """
+
+    columns: dict[str, NDArray[Any]]
+    rows: int
+    start: datetime | None = None
+    end: datetime | None = None
+    notes: tuple[str, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeColumn:
+    """What segments are compared by: the share of `value` in a column, or the mean of a numeric one."""
+
+    column: str
+    value: str | None = None
+
+
+class ModelRows(Protocol):
+    """One model's rows. Every window is start <= event time < end, UTC; None leaves that side open.
+
+    Raises DataError with what to do: no such part, table, file or column; a source that can't be read or is gone.
+    """
+
+    data: ModelData
+    limits: Limits
+
+    def has(self, part: Part) -> bool: ...
+
+    def columns(self, part: Part) -> list[str]: ...
+
+    def is_number(self, part: Part, column: str) -> bool: ...
+
+    def latest(self, part: Part) -> datetime | None:
+        """The newest event time; None: no row."""
+
+    def earliest(self, part: Part) -> datetime | None: ...
+
+    def count(self, part: Part, start: datetime | None, end: datetime | None) -> int: ...
+
+    def window(
+        self,
+        part: Part,
+        start: datetime | None,
+        end: datetime | None,
+        columns: list[str] | None = None,
+        *,
+        most: int | None = None,
+    ) -> Frame:
+        """The rows of a window; beyond `most` (else `limits.rows`) the same random sample each time."""
+
+    def class_counts(
+        self, column: str, value: Value, start: datetime, end: datetime, step: timedelta
+    ) -> list[tuple[datetime, int, int]]:
+        """Rows of one class, and all rows, in each window of `step` from start to end; also the empty ones."""
+
+    def labelled(self, start: datetime | None, end: datetime | None, columns: list[str]) -> Frame:
+        """Predictions with their newest label as the column `label`; null where none has come."""
+
+    def profiles(
+        self, part: Part, start: datetime | None, end: datetime | None, like: Mapping[str, Profile], *, most: int
+    ) -> dict[str, Profile]:
+        """Profiles of the window's columns, comparable with those given, made where the rows lie."""
+
+    def groups(
+        self,
+        part: Part,
+        start: datetime | None,
+        end: datetime | None,
+        features: Mapping[str, Sequence[float] | None],
+        outcome: OutcomeColumn,
+    ) -> Groups:
+        """Sums of the outcome by the values of each feature (between the edges given, for numbers), of all rows."""

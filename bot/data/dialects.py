@@ -1,0 +1,167 @@
+"""What differs between databases: how a reader is kept from writing, how rows are sampled and brought over, and how a
+value finds its cell of a sketch. Everything else is SQLAlchemy's."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Float,
+    Integer,
+    LargeBinary,
+    Select,
+    Text,
+    case,
+    cast,
+    create_engine,
+    event,
+    func,
+    literal,
+    literal_column,
+    select,
+    text,
+)
+from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, REAL
+from sqlalchemy.engine import URL, Engine
+from sqlalchemy.pool import NullPool
+
+from bot.statistics.cells import CELLS, Scale
+
+SAMPLED_OF = 65_536
+LARGEST_FLOAT32 = 3.4e38
+SMALLEST_FLOAT32 = 1.2e-38
+PREFETCH = 10_000
+
+
+class Dialect:
+    """Any database SQLAlchemy knows. Sketches are made from rows that come over; there is no cell in plain SQL."""
+
+    pushes_cells = False
+
+    def engine(self, url: URL, seconds: float) -> Engine:
+        del seconds
+        engine = create_engine(url, poolclass=NullPool)
+        if url.get_backend_name() == "sqlite":
+            event.listen(engine, "connect", _only_read_sqlite)
+        return engine
+
+    def begin(self, connection: Connection, seconds: float) -> None:
+        """Make what follows read-only and end it after so many seconds, where the database can."""
+
+    def number(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return cast(column, Float)
+
+    def text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return cast(column, Text)
+
+    def is_finite(self, number: ColumnElement[Any]) -> ColumnElement[bool]:
+        return number.is_not(None)
+
+    def sampled(self, share: float) -> tuple[ColumnElement[bool], bool]:
+        """The condition that keeps about this share of rows, and whether it keeps the same ones each time."""
+        return func.random() < literal(share), False
+
+    def arrays(self, connection: Connection, asked: Select[Any], numeric: Sequence[bool]) -> list[NDArray[Any]]:
+        """The columns of a query: float64 with NaN for null where numeric, else objects."""
+        parts: list[list[Any]] = [[] for _ in numeric]
+        result = connection.execution_options(stream_results=True, max_row_buffer=PREFETCH).execute(asked)
+        for rows in result.partitions(PREFETCH):
+            for part, column in zip(parts, zip(*rows, strict=True), strict=True):
+                part.extend(column)
+        return [_as_array(part, is_number) for part, is_number in zip(parts, numeric, strict=True)]
+
+    def cell(self, number: ColumnElement[Any], scale: Scale) -> ColumnElement[Any]:
+        raise NotImplementedError
+
+    def read_cells(self, rows: Iterable[tuple[Any, int]]) -> tuple[NDArray[np.int64], int]:
+        raise NotImplementedError
+
+
+class Sqlite(Dialect):
+    def sampled(self, share: float) -> tuple[ColumnElement[bool], bool]:
+        """Knuth's multiplicative hash of the row's number: the same rows each time."""
+        mixed = literal_column("((rowid * 2654435761) & 4294967295) >> 16", Integer)
+        return mixed < round(share * SAMPLED_OF), True
+
+
+class Postgres(Dialect):
+    pushes_cells = True
+
+    def engine(self, url: URL, seconds: float) -> Engine:
+        url = url.set(drivername="postgresql+psycopg")
+        arguments = {"connect_timeout": max(2, round(min(seconds, 10)))}
+        return create_engine(url, poolclass=NullPool, connect_args=arguments)
+
+    def begin(self, connection: Connection, seconds: float) -> None:
+        connection.execute(text("SET TRANSACTION READ ONLY"))
+        connection.execute(text(f"SET LOCAL statement_timeout = {round(seconds * 1000)}"))
+        connection.execute(text("SET LOCAL TimeZone = 'UTC'"))
+        connection.execute(text("SET LOCAL jit = off"))  # compiling costs more than a window's scan
+        connection.execute(text("SET LOCAL work_mem = '64MB'"))
+
+    def number(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return cast(column, DOUBLE_PRECISION)
+
+    def is_finite(self, number: ColumnElement[Any]) -> ColumnElement[bool]:
+        return number.between(literal_column("'-1e140'::float8"), literal_column("'1e140'::float8"))
+
+    def sampled(self, share: float) -> tuple[ColumnElement[bool], bool]:
+        """A hash of where the row lies: the same rows each time, for as long as nothing is rewritten."""
+        mixed = literal_column("hashtid(ctid)", Integer).op("&")(SAMPLED_OF - 1)
+        return mixed < round(share * SAMPLED_OF), True
+
+    def arrays(self, connection: Connection, asked: Select[Any], numeric: Sequence[bool]) -> list[NDArray[Any]]:
+        """One row of arrays, in binary: a twentieth of the time that rows of numbers take."""
+        rows = asked.subquery()
+        whole = [
+            func.array_agg(func.coalesce(column, literal_column("'NaN'::float8")) if is_number else column)
+            for column, is_number in zip(rows.c, numeric, strict=True)
+        ]
+        found = connection.execute(select(*whole)).one()
+        return [_as_array(values or [], is_number) for values, is_number in zip(found, numeric, strict=True)]
+
+    def cell(self, number: ColumnElement[Any], scale: Scale) -> ColumnElement[Any]:
+        """The upper two bytes of the value as float32, placed as `bot.statistics.cells.place` does; null for null."""
+        z = (number - literal(scale.centre, DOUBLE_PRECISION)) / literal(scale.width, DOUBLE_PRECISION)
+        # A cast that overflows or underflows is an error here; numpy goes to infinity and to zero.
+        held = case(
+            (func.abs(z) < SMALLEST_FLOAT32, literal_column("0::float8")),
+            (func.abs(number) == literal_column("'Infinity'::float8"), number),
+            (z > LARGEST_FLOAT32, literal_column(f"{LARGEST_FLOAT32!r}::float8")),
+            (z < -LARGEST_FLOAT32, literal_column(f"-{LARGEST_FLOAT32!r}::float8")),
+            else_=z,
+        )
+        plain = case((number == literal_column("'NaN'::float8"), None), else_=held)
+        sent = func.float4send(cast(plain, REAL), type_=LargeBinary)
+        return func.substring(sent, 1, 2, type_=LargeBinary)
+
+    def read_cells(self, rows: Iterable[tuple[Any, int]]) -> tuple[NDArray[np.int64], int]:
+        """Rows of each cell in ascending order of value, shape (65536,), and the rows without a value."""
+        counts, nulls, half = np.zeros(CELLS, dtype=np.int64), 0, CELLS // 2
+        for sent, size in rows:
+            if sent is None:
+                nulls += size
+                continue
+            raw = int.from_bytes(bytes(sent), "big")
+            counts[half if raw == half else CELLS - 1 - raw if raw > half else raw + half] += size
+        return counts, nulls
+
+
+def dialect_of(url: URL) -> Dialect:
+    known: dict[str, type[Dialect]] = {"postgresql": Postgres, "sqlite": Sqlite}
+    return known.get(url.get_backend_name(), Dialect)()
+
+
+def _as_array(values: Sequence[Any], is_number: bool) -> NDArray[Any]:  # noqa: FBT001
+    if is_number:
+        return np.asarray(values, dtype=np.float64)  # None becomes NaN
+    found = np.empty(len(values), dtype=object)
+    found[:] = values
+    return found
+
+
+def _only_read_sqlite(connection: Any, _: Any) -> None:  # noqa: ANN401
+    connection.execute("PRAGMA query_only = ON")
