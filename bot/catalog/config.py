@@ -67,6 +67,8 @@ class ModelData(Strict):
 
     predictions: one row a prediction (features, score, class, event time). time: event-time column, naive is UTC.
     reference: rows the current window is compared with. holdout: labelled rows the model never trained on.
+    probabilities: the columns of a score a class. default_prediction: what is answered when the model can't.
+    latency: how long an answer took, in milliseconds unless `features` gives the column another unit (us, s, min).
     """
 
     database: SecretRef | None = None
@@ -77,6 +79,9 @@ class ModelData(Strict):
     labels: Labels | None = None
     prediction: str | None = None
     score: str | None = None
+    probabilities: list[str] = []
+    default_prediction: str | float | bool | None = None
+    latency: str | None = None
     version: str | None = None
     features: dict[str, Feature] = {}
     segments: list[str] = []
