@@ -1,14 +1,10 @@
-"""Every check there is, by name. A new one is a file beside these and a line here."""
+"""Every check there is, by name. A new one is a file beside these and a line here.
 
-from bot.checks.calibration import CalibrationParams
-from bot.checks.drift import DriftParams
-from bot.checks.estimate import EstimateParams
-from bot.checks.holdout import HoldoutParams
-from bot.checks.label_delay import LabelDelayParams
-from bot.checks.metric import MetricParams
-from bot.checks.performance import PerformanceParams
+Parameters of its own are named as text (`"DriftParams"`, a class in the check's file) and loaded when they are needed:
+`muster check list` must not wait for numpy.
+"""
+
 from bot.checks.registry import Check, FeatureParams, Params, Registry
-from bot.checks.segments import SegmentParams
 
 ANY = ("no data", "too few rows")
 
@@ -31,49 +27,49 @@ for _check in (
     Check(
         "drift",
         "Whether a feature, or which of all, moved",
-        DriftParams,
+        "DriftParams",
         ("stable", "drifted", *ANY),
         "bot.checks.drift",
     ),
     Check(
         "segments",
         "Which segment explains the change",
-        SegmentParams,
+        "SegmentParams",
         ("no change", "spread", "concentrated", *ANY),
         "bot.checks.segments",
     ),
     Check(
         "holdout",
         "Performance on labelled rows against the hold-out set",
-        HoldoutParams,
+        "HoldoutParams",
         ("holds", "degraded", "no labels", *ANY),
         "bot.checks.holdout",
     ),
     Check(
         "performance",
         "How good the answers are where labels have come, and where they fell",
-        PerformanceParams,
+        "PerformanceParams",
         ("holds", "fell", "no labels", *ANY),
         "bot.checks.performance",
     ),
     Check(
         "label_delay",
         "Whether labels come as late as they usually do, and who never gets one",
-        LabelDelayParams,
+        "LabelDelayParams",
         ("on time", "late", "no labels", "can't tell", *ANY),
         "bot.checks.label_delay",
     ),
     Check(
         "estimate",
         "How good the answers probably are before labels come",
-        EstimateParams,
+        "EstimateParams",
         ("holds", "fell", "can't tell", *ANY),
         "bot.checks.estimate",
     ),
     Check(
         "calibration",
         "Whether scores mean what they say",
-        CalibrationParams,
+        "CalibrationParams",
         (
             "calibrated",
             "overconfident",
@@ -89,7 +85,7 @@ for _check in (
     Check(
         "metric",
         "A Prometheus metric against the same hours of the days before",
-        MetricParams,
+        "MetricParams",
         ("as usual", "changed", "no data", "too few days"),
         "bot.checks.metric",
         needs_rows=False,

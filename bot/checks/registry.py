@@ -5,14 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from bot.catalog.config import Model, PrometheusServer
 from bot.catalog.values import Duration, Strict
 from bot.checks.contract import CheckResult
 from bot.core.errors import BotError, unknown
-from bot.data import ModelRows
+
+if TYPE_CHECKING:
+    from bot.catalog.config import Model, PrometheusServer
+    from bot.data import ModelRows
 
 
 class Params(Strict):
@@ -35,11 +38,11 @@ class Question:
     """
 
     params: Params
-    model: Model
-    rows: ModelRows
+    model: "Model"
+    rows: "ModelRows"
     at: datetime
     changes: tuple["KnownChange", ...] = ()
-    prometheus: PrometheusServer | None = None
+    prometheus: "PrometheusServer | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,8 @@ class KnownChange:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """name: as people type it. params: their type. verdicts: every word it may answer with, the calm one first.
+    """name: as people type it. takes: the type of its parameters, or its name in `room`, so that a list of checks need
+    not load what they compute with. verdicts: every word it may answer with, the calm one first.
 
     room: the module that answers, loaded when it is asked. needs_rows: False when it reads no data of the model.
     asks_prometheus: it reads a metric instead, now and not at the onset of the incident.
@@ -60,12 +64,19 @@ class Check:
 
     name: str
     summary: str
-    params: type[Params]
+    takes: type[Params] | str
     verdicts: tuple[str, ...]
     room: str
     needs_rows: bool = True
     asks_prometheus: bool = False
     usual_window: timedelta | None = None
+
+    @property
+    def params(self) -> type[Params]:
+        if isinstance(self.takes, str):
+            found: type[Params] = getattr(import_module(self.room), self.takes)
+            return found
+        return self.takes
 
     def load(self) -> Callable[[Question], CheckResult]:
         run: Callable[[Question], CheckResult] = import_module(self.room).run

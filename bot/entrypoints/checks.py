@@ -14,16 +14,21 @@ check_app = typer.Typer(help="Diagnostic checks on the models' data.", no_args_i
 
 
 @check_app.command("list")
-def listed(as_json: Annotated[bool, typer.Option("--json", help="For scripts")] = False) -> None:
+def listed(
+    name: Annotated[str | None, typer.Argument(help="Only this one, with its parameters")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts")] = False,
+) -> None:
     """What checks there are."""
     from bot.checks.catalogue import CHECKS
     from bot.checks.registry import usage
 
+    chosen = [CHECKS.find(name)] if name else list(CHECKS.by_name.values())
     if as_json:
-        print(json.dumps([{"name": one.name, "summary": one.summary} for one in CHECKS.by_name.values()], indent=2))
+        print(json.dumps([{"name": one.name, "summary": one.summary} for one in chosen], indent=2))
         return
-    for check in CHECKS.by_name.values():
-        print(f"{check.name:12} {check.summary}\n{'':12} {usage(check)}; answers {', '.join(check.verdicts)}")
+    for check in chosen:
+        print(f"{check.name:12} {check.summary}\n{'':12} answers {', '.join(check.verdicts)}")
+    print(usage(chosen[0]) if name else "Its parameters: muster check list NAME")
 
 
 @check_app.command("run")
