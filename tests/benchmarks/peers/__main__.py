@@ -8,7 +8,7 @@ Categories are integer codes, the fastest form for everyone; with `--text` they 
 
 The first run makes an environment for each peer below the system's temporary directory (about 4 GB, 5 to 10 minutes;
 `--cache` puts it elsewhere); they never become dependencies of the project. After that a run takes about 5 minutes.
-Each subject has a process of its own, with a time-out; what is shown is the median of up to 15 runs begun within 20
+Each subject has a process of its own, with a time-out; what is shown is the median of up to 25 runs begun within 20
 seconds, best read as ratios.
 """
 
@@ -29,7 +29,7 @@ from tests.benchmarks.peers.subjects import SUBJECTS
 from tests.benchmarks.peers.tables import SIZES, is_category, read, write
 
 ROOT = Path(__file__).resolve().parents[3]
-RUNS, SECONDS, TIMEOUT = 15, 20.0, 900
+RUNS, SECONDS, TIMEOUT = 25, 20.0, 900
 HEAD = f"{'':16}{'import s':>9}{'fit s':>9}{'run s':>9}{'run+fit s':>10}{'peak MB':>9}"
 
 

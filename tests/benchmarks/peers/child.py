@@ -12,6 +12,8 @@ from pathlib import Path
 from tests.benchmarks.peers.subjects import SUBJECTS, quiet
 from tests.benchmarks.peers.tables import read
 
+PAUSE = 0.1
+"""Between runs, so that a moment in which the machine is busy with something else doesn't meet all of them."""
 STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
@@ -38,6 +40,7 @@ def measure(name: str, folder: Path, runs: int, seconds: float) -> dict[str, flo
         start = time.perf_counter()
         found = subject.run(fitted, current)
         took.append(time.perf_counter() - start)
+        time.sleep(PAUSE)
     return {
         "import": loading,
         "fit": fit,
