@@ -6,8 +6,9 @@ Two pairs of tables: A is 100 numeric and 20 categorical columns, 100,000 rows a
 0.1 sigma, 4 categorical changed, 2 % nulls in 25); B is 10 numeric columns, a million rows against a million.
 Categories are integer codes, the fastest form for everyone; with `--text` they are words.
 
-The first run makes an environment for each peer below the system's temporary directory (about 4 GB, 5 to 10 minutes;
-`--cache` puts it elsewhere); they never become dependencies of the project. After that a run takes about 5 minutes.
+The first run makes an environment for each peer below the system's temporary directory (about 3 GB, a few minutes of
+download; `--cache` puts it elsewhere); they never become dependencies of the project. After that a run takes 5 to 8
+minutes.
 Each subject has a process of its own, with a time-out; what is shown is the median of up to 25 runs begun within 20
 seconds, best read as ratios.
 """
