@@ -1,13 +1,15 @@
 """Whether a feature's distribution moved, or which of all features did, with a floor on the effect."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from bot.charts import Chart, categories, distributions, ranking
 from bot.checks.contract import MOST_ROWS, TOO_FEW, CheckResult
 from bot.checks.registry import FeatureParams, Question
-from bot.checks.windows import Sides, features_of, read_sides, unit_of
+from bot.checks.windows import MOST_COMPARED, Sides, features_of, read_sides, unit_of
 from bot.statistics.columns import count_categories, is_numeric
-from bot.statistics.drift import FeatureDrift, compare_frames
+from bot.statistics.drift import FeatureDrift, compare_frames, compare_profiles, fit_frame
 from bot.statistics.faults import explain_change
 
 
@@ -21,19 +23,32 @@ def run(question: Question) -> CheckResult:
     assert isinstance(question.params, DriftParams)
     asked = question.params.feature
     features = [asked] if asked else features_of(question)
+    sides = read_sides(question, [], most=None)
+    if isinstance(sides, CheckResult):
+        return sides
+    if asked is None and max(sides.now.rows, sides.then.rows) > MOST_COMPARED:
+        return _answer(question, sides, *_profiled(question, sides, features))
     sides = read_sides(question, features)
     if isinstance(sides, CheckResult):
         return sides
     both = [name for name in features if name in sides.then.columns]
     then, now = ({name: side.columns[name] for name in both} for side in (sides.then, sides.now))
-    weights = {name: one.importance for name, one in question.rows.data.features.items() if one.importance}
-    found = compare_frames(then, now, mode=question.params.mode, weights=weights)
+    found = compare_frames(then, now, mode=question.params.mode, weights=_weights(question))
+    return _answer(question, sides, found)
+
+
+def _answer(question: Question, sides: Sides, found: list[FeatureDrift], *notes: str) -> CheckResult:
+    """`found`: what matters most first. A feature that is told of more closely is read now if it was not yet."""
     judged = [one for one in found if one.shortfall is None or one.drifted]
     if not judged:
         return sides.answer(TOO_FEW, found[0].sentence + "." if found else "The reference has none of these columns.")
     moved = [one for one in judged if one.drifted]
+    if judged[0].feature not in sides.now.columns:
+        close = read_sides(question, [judged[0].feature])
+        sides = replace(close, notes=sides.notes) if isinstance(close, Sides) else sides
     sentence = _sentence(sides, judged, moved)
-    chart = _chart(question, sides, judged, sentence, alone=asked is not None)
+    assert isinstance(question.params, DriftParams)
+    chart = _chart(question, sides, judged, sentence, alone=question.params.feature is not None)
     return sides.answer(
         "drifted" if moved else "stable",
         sentence + ".",
@@ -42,8 +57,26 @@ def run(question: Question) -> CheckResult:
         data={one.feature: {"drifted": one.drifted, "strength": one.strength, "p": one.adjusted} for one in judged},
         png=chart.png,
         alt=chart.alt,
-        notes=("strength 1 is the smallest change that matters",),
+        notes=("strength 1 is the smallest change that matters", *notes),
     )
+
+
+def _profiled(question: Question, sides: Sides, features: Sequence[str]) -> tuple[list[FeatureDrift], str]:
+    """Of big windows only profiles travel: the reference's from a sample, the window's made where it lies."""
+    rows, against = question.rows, sides.against
+    assert against is not None
+    known = set(rows.columns(against.part))
+    both = [name for name in features if name in known]
+    then = rows.window(against.part, against.start, against.end, both, most=MOST_COMPARED)
+    reference = fit_frame(then.columns, mode="sketch" if sides.now.rows > MOST_COMPARED else "auto")
+    now = rows.profiles("predictions", sides.start, sides.end, reference)
+    seen = max((profile.rows for profile in now.values()), default=0)
+    found = compare_profiles(reference, now, weights=_weights(question))
+    return found, f"{seen:,} of {sides.now.rows:,} rows profiled where they lie"
+
+
+def _weights(question: Question) -> dict[str, float]:
+    return {name: one.importance for name, one in question.rows.data.features.items() if one.importance}
 
 
 def _sentence(sides: Sides, judged: list[FeatureDrift], moved: list[FeatureDrift]) -> str:

@@ -6,8 +6,11 @@ import numpy as np
 
 from bot.catalog.config import MonitorMetric
 from bot.checks.registry import Question
+from bot.checks.windows import BEFORE, window_of
 from bot.core.errors import BotError
 from bot.statistics.columns import Column, as_numbers, category_text, is_numeric
+
+SEEN = 50_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,12 @@ def outcome_of(question: Question, value: str | None = None) -> Outcome:
         raise BotError(
             f"Name the column of {question.model.name}'s answers in muster.yaml: `data.prediction` or `data.score`."
         )
-    watched = next(
-        (
-            category_text(one.value)
-            for one in question.model.monitors
-            if one.metric is MonitorMetric.CLASS_SHARE and one.value is not None and one.feature in {None, column}
-        ),
-        None,
-    )
-    wanted = value or watched
+    wanted = value or watched_value(question, column)
     if wanted is not None and data.prediction:
         return Outcome(column, wanted, f"share of {wanted}")
-    sample = question.rows.window("predictions", None, question.at, [column]).columns[column]
+    start, end, _ = window_of(question)
+    frame = question.rows.window("predictions", start - BEFORE * (end - start), end, [column], most=SEEN)
+    sample = frame.columns[column]
     if is_numeric(sample):
         return Outcome(column, None, f"the mean of {column}")
     names, counts = np.unique([category_text(cell) for cell in sample.tolist() if cell is not None], return_counts=True)
@@ -57,3 +54,15 @@ def outcome_of(question: Question, value: str | None = None) -> Outcome:
         raise BotError(f"Column `{column}` of {question.model.name} holds no answers.")
     rarest = str(names[np.argmin(counts)])
     return Outcome(column, rarest, f"share of {rarest}")
+
+
+def watched_value(question: Question, column: str | None) -> str | None:
+    """The class whose share a monitor of muster.yaml watches in this column."""
+    return next(
+        (
+            category_text(one.value)
+            for one in question.model.monitors
+            if one.metric is MonitorMetric.CLASS_SHARE and one.value is not None and one.feature in {None, column}
+        ),
+        None,
+    )

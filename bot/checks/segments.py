@@ -1,16 +1,17 @@
 """Which segment explains the change: of the answer's share, of the score, or of a feature."""
 
 import math
-
-import numpy as np
+from collections.abc import Sequence
 
 from bot.charts import bars
 from bot.checks.contract import MOST_ROWS, TOO_FEW, CheckResult
-from bot.checks.outcome import outcome_of
+from bot.checks.outcome import SEEN, outcome_of
 from bot.checks.registry import FeatureParams, Question
-from bot.checks.windows import features_of, read_sides
-from bot.statistics.attribution import Attribution, SegmentEffect, attribute
-from bot.statistics.columns import Column, as_numbers, is_numeric
+from bot.checks.windows import Sides, features_of, read_sides
+from bot.data import OutcomeColumn
+from bot.statistics.attribution import Attribution, SegmentEffect, attribute_groups
+from bot.statistics.columns import as_numbers
+from bot.statistics.groups import Groups, Sums, edges_of, has_fifths
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import number, percent
 
@@ -31,25 +32,24 @@ def run(question: Question) -> CheckResult:
     outcome = outcome_of(question, question.params.value) if asked is None else None
     explaining = [name for name in (data.segments or features_of(question)) if name != asked]
     column = asked or (outcome.column if outcome else "")
-    sides = read_sides(question, [*explaining, column])
+    for name in [*explaining, column]:
+        question.rows.is_number("predictions", name)
+    sides = read_sides(question, [], most=None)
     if isinstance(sides, CheckResult):
         return sides
-    then, now = sides.then.columns[column], sides.now.columns[column]
     if outcome is not None:
-        then, now, said, share = outcome.of(then), outcome.of(now), outcome.words, outcome.is_share
+        asked_for, said, share = OutcomeColumn(column, outcome.value), outcome.words, outcome.is_share
+    elif question.rows.is_number("predictions", column):
+        asked_for, said, share = OutcomeColumn(column), f"the mean of {column}", False
     else:
-        then, now, said, share = _numbers(then), _numbers(now), f"the mean of {column}", False
-    found = attribute(
-        {name: sides.then.columns[name] for name in explaining if name in sides.then.columns},
-        then,
-        {name: sides.now.columns[name] for name in explaining},
-        now,
-    )
+        asked_for, said, share = OutcomeColumn(column, nulls=True), f"missing {column}", True
+    then, now = _sums(question, sides, explaining, asked_for)
+    found = attribute_groups(then, now)
     if isinstance(found, Shortfall):
         return sides.answer(TOO_FEW, found.sentence)
     show = percent if share else number
     moved = f"{said} {show(found.reference_mean)} → {show(found.current_mean)}"
-    verdict, sentence = _verdict(found, moved, then, now, share=share)
+    verdict, sentence = _verdict(found, moved, then.whole, now.whole, share=share)
     shown = found.segments[:MOST_ROWS]
     chart = bars(
         [str(one.segment) for one in shown],
@@ -76,11 +76,29 @@ def run(question: Question) -> CheckResult:
     )
 
 
-def _verdict(found: Attribution, moved: str, then: Column, now: Column, *, share: bool) -> tuple[str, str]:
+def _sums(question: Question, sides: Sides, explaining: Sequence[str], outcome: OutcomeColumn) -> tuple[Groups, Groups]:
+    """Both windows, summed where the rows lie; numbers in fifths of the reference."""
+    rows, against = question.rows, sides.against
+    assert against is not None
+    known = set(rows.columns(against.part))
+    features = [name for name in explaining if name in known]
+    numbers = [name for name in features if rows.is_number(against.part, name)]
+    sample = rows.window(against.part, against.start, against.end, numbers, most=SEEN).columns if numbers else {}
+    edges = {
+        name: edges_of(as_numbers(sample[name])) if name in sample and has_fifths(sample[name]) else None
+        for name in features
+    }
+    return (
+        rows.groups(against.part, against.start, against.end, edges, outcome),
+        rows.groups("predictions", sides.start, sides.end, edges, outcome),
+    )
+
+
+def _verdict(found: Attribution, moved: str, then: Sums, now: Sums, *, share: bool) -> tuple[str, str]:
     """A change below two points of share, or a tenth of the reference's sigma, or within chance, is none."""
-    spread = float(np.nanstd(then)) or 1.0
-    error = math.sqrt(sum(float(np.nanvar(side)) / max(1, np.size(side)) for side in (then, now)))
-    least = max(LEAST_CHANGE if share else 0.1 * spread, BEYOND_CHANCE * error)
+    spreads = [math.sqrt(max(0.0, side.about(side.mean).squares / side.rows)) for side in (then, now)]
+    error = math.hypot(*(spread / math.sqrt(side.rows) for spread, side in zip(spreads, (then, now), strict=True)))
+    least = max(LEAST_CHANGE if share else 0.1 * (spreads[0] or 1.0), BEYOND_CHANCE * error)
     if abs(found.change) < least:
         return "no change", f"{moved}: no change to explain"
     if found.culprit is None:
@@ -95,9 +113,3 @@ def _row(one: SegmentEffect, *, share: bool, moved: bool) -> tuple[str, ...]:
     show = percent if share else number
     part = f"{100 * one.explained:.0f} %" if moved else "–"
     return (str(one.segment), f"{one.current_rows:,}", show(one.mean), show(one.current_mean), part)
-
-
-def _numbers(values: Column) -> Column:
-    if is_numeric(values):
-        return as_numbers(values)
-    return np.asarray([float(cell is None) for cell in values.tolist()])

@@ -34,10 +34,11 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeColumn:
-    """What segments are compared by: the share of `value` in a column, or the mean of a numeric one."""
+    """What segments are compared by: the share of `value` in a column, of its nulls, or the mean of a numeric one."""
 
     column: str
     value: str | None = None
+    nulls: bool = False
 
 
 class ModelRows(Protocol):
@@ -82,9 +83,12 @@ class ModelRows(Protocol):
         """Predictions with their newest label as the column `label`; null where none has come."""
 
     def profiles(
-        self, part: Part, start: datetime | None, end: datetime | None, like: Mapping[str, Profile], *, most: int
+        self, part: Part, start: datetime | None, end: datetime | None, like: Mapping[str, Profile]
     ) -> dict[str, Profile]:
-        """Profiles of the window's columns, comparable with those given, made where the rows lie."""
+        """Profiles of the window's columns, comparable with those given, made where the rows lie.
+
+        Of very many rows a random sample is profiled, the same each time, as the profiles' `rows` tell.
+        """
 
     def groups(
         self,

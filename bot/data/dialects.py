@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Connection,
     Float,
@@ -21,6 +22,7 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    null,
     select,
     text,
 )
@@ -55,6 +57,8 @@ class Dialect:
         return cast(column, Float)
 
     def text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        if isinstance(column.type, Boolean):
+            return case((column.is_(None), null()), (column, "true"), else_="false")
         return cast(column, Text)
 
     def is_finite(self, number: ColumnElement[Any]) -> ColumnElement[bool]:

@@ -34,6 +34,7 @@ _NUMBERS = (
     "FLOAT",
 )
 _MILLISECONDS = 100_000_000_000
+MOST_PROFILED = 1_000_000
 _WHOLE_IN_FLOAT = 2**53
 
 
@@ -137,10 +138,10 @@ class FileRows:
         return Frame(found, len(found[LABEL]), start, end, tuple(notes))
 
     def profiles(
-        self, part: Part, start: datetime | None, end: datetime | None, like: Mapping[str, Profile], *, most: int
+        self, part: Part, start: datetime | None, end: datetime | None, like: Mapping[str, Profile]
     ) -> dict[str, Profile]:
         """Profile the window's columns like those given."""
-        frame = self.window(part, start, end, list(like), most=most)
+        frame = self.window(part, start, end, list(like), most=MOST_PROFILED)
         return {name: profile_like(like[name], column) for name, column in frame.columns.items()}
 
     def groups(
@@ -154,10 +155,12 @@ class FileRows:
         """Sum the outcome by the values of each feature, over all rows of the window."""
         condition, values = self._between(part, start, end)
         column = _quoted(self._known(part, outcome.column))
-        number = f"CAST({column} AS DOUBLE)"
+        number, known = f"CAST({column} AS DOUBLE)", f"{column} IS NOT NULL"
         if outcome.value is not None:
             number, values = f"CASE WHEN CAST({column} AS VARCHAR) = ? THEN 1.0 ELSE 0.0 END", [outcome.value, *values]
-        rows = f"SELECT *, {number} AS outcome__ FROM {{rows}} WHERE {condition} AND {column} IS NOT NULL"
+        if outcome.nulls:
+            number, known = f"CASE WHEN {column} IS NULL THEN 1.0 ELSE 0.0 END", "true"
+        rows = f"SELECT *, {number} AS outcome__ FROM {{rows}} WHERE {condition} AND {known}"
         sums = "count(*), sum(outcome__), sum(outcome__ * outcome__)"
         keys = {feature: self._key(part, feature, edges) for feature, edges in features.items()}
         statement = " UNION ALL ".join(

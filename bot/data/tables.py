@@ -48,6 +48,7 @@ from bot.statistics.groups import Groups
 from bot.statistics.profiles import CategoricalProfile, Profile, SketchProfile, profile_like
 
 MILLISECONDS = 100_000_000_000
+MOST_PROFILED = 250_000  # a column's cells of so many rows take PostgreSQL a tenth of a second
 EPOCH = datetime.fromtimestamp(0, UTC)
 HTTP_FORM = "postgres"
 
@@ -135,23 +136,13 @@ class TableRows:
         return Frame(found, rows, start, end)
 
     def profiles(
-        self, part: Part, start: datetime | None, end: datetime | None, like: Mapping[str, Profile], *, most: int
+        self, part: Part, start: datetime | None, end: datetime | None, like: Mapping[str, Profile]
     ) -> dict[str, Profile]:
-        pushed = {name: one for name, one in like.items() if self._pushes(one)}
-        if not pushed or set(pushed) != set(like):
-            frame = self.window(part, start, end, list(like), most=most)
-            return {name: profile_like(like[name], column) for name, column in frame.columns.items()}
-        with self._reading(part) as connection:
-            total = self._count(connection, part, start, end)
-            condition = self._between(part, start, end)
-            if total > most:
-                condition = and_(condition, self._sampled(most / total))
-            chosen = self._chosen(part, list(like), condition)
-            each = [self._sizes(chosen, at, name, one) for at, (name, one) in enumerate(like.items())]
-            rows: list[list[tuple[Any, int]]] = [[] for _ in like]
-            for at, cell, word, size in connection.execute(union_all(*each)):
-                rows[at].append((cell if word is None else word, int(size)))
-        return {name: self._profile(one, rows[at]) for at, (name, one) in enumerate(like.items())}
+        pushed = {name: one for name, one in like.items() if self._pushes(part, name, one)}
+        rest = [name for name in like if name not in pushed]
+        brought = self.window(part, start, end, rest, most=MOST_PROFILED).columns if rest else {}
+        found = {name: profile_like(like[name], column) for name, column in brought.items()}
+        return found | self._pushed(part, start, end, pushed) if pushed else found
 
     def groups(
         self,
@@ -162,24 +153,21 @@ class TableRows:
         outcome: OutcomeColumn,
     ) -> Groups:
         column = self._column(part, outcome.column)
-        number = (
-            self._dialect.number(column)
-            if outcome.value is None
-            else case((self._dialect.text(column) == outcome.value, 1.0), else_=0.0)
-        )
+        number: ColumnElement[Any] = self._dialect.number(column)
+        known: ColumnElement[bool] = column.is_not(None)
+        if outcome.value is not None:
+            number = case((self._dialect.text(column) == outcome.value, 1.0), else_=0.0)
+        if outcome.nulls:
+            number, known = case((column.is_(None), 1.0), else_=0.0), true()
         shown = [self._column(part, name).label(name) for name in features]
-        chosen = (
-            select(number.label("outcome__"), *shown)
-            .where(self._between(part, start, end), column.is_not(None))
-            .cte("chosen")
-        )
+        chosen = select(number.label("outcome__"), *shown).where(self._between(part, start, end), known).cte("chosen")
         y = chosen.c["outcome__"]
         sums = (func.count(), func.sum(y), func.sum(y * y))
-        known = self._dialect.is_finite(y)
-        each = [select(literal(0), literal(""), *sums).where(known)]
+        finite = self._dialect.is_finite(y)
+        each = [select(literal(0), literal(""), *sums).where(finite)]
         for at, (name, edges) in enumerate(features.items(), start=1):
             key = self._key(chosen.c[name], edges).label("key")
-            each.append(select(literal(at), key, *sums).where(known).group_by(key))
+            each.append(select(literal(at), key, *sums).where(finite).group_by(key))
         with self._reading(part) as connection:
             return read_groups([tuple(row) for row in connection.execute(union_all(*each))], features)
 
@@ -325,8 +313,25 @@ class TableRows:
         found = {column.name: _stamped(column, values) for column, values in zip(wanted, arrays, strict=True)}
         return found, len(arrays[0])
 
-    def _pushes(self, one: Profile) -> bool:
-        return bool(self._dialect.pushes_cells) and isinstance(one, SketchProfile | CategoricalProfile)
+    def _pushed(
+        self, part: Part, start: datetime | None, end: datetime | None, pushed: Mapping[str, Profile]
+    ) -> dict[str, Profile]:
+        with self._reading(part) as connection:
+            total = self._count(connection, part, start, end)
+            condition = self._between(part, start, end)
+            if total > MOST_PROFILED:
+                condition = and_(condition, self._sampled(MOST_PROFILED / total))
+            chosen = self._chosen(part, list(pushed), condition)
+            each = [self._sizes(chosen, at, name, one) for at, (name, one) in enumerate(pushed.items())]
+            rows: list[list[tuple[Any, int]]] = [[] for _ in pushed]
+            for at, cell, word, size in connection.execute(union_all(*each)):
+                rows[at].append((cell if word is None else word, int(size)))
+        return {name: self._profile(one, rows[at]) for at, (name, one) in enumerate(pushed.items())}
+
+    def _pushes(self, part: Part, name: str, one: Profile) -> bool:
+        """A column that no longer holds numbers is brought over, to be counted as without a value."""
+        sketched = isinstance(one, SketchProfile) and self.is_number(part, name)
+        return bool(self._dialect.pushes_cells) and (sketched or isinstance(one, CategoricalProfile))
 
     def _chosen(self, part: Part, names: Sequence[str], condition: ColumnElement[bool]) -> CTE:
         """Read once, used by every column."""
