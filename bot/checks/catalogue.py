@@ -83,6 +83,13 @@ for _check in (
         "bot.checks.calibration",
     ),
     Check(
+        "predictions",
+        "Whether the model answers as usual: classes, scores, default answer",
+        "PredictionsParams",
+        ("usual", "moved", *ANY),
+        "bot.checks.predictions",
+    ),
+    Check(
         "metric",
         "A Prometheus metric against the same hours of the days before",
         "MetricParams",
