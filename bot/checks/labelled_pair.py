@@ -1,5 +1,6 @@
 """Labelled rows of a window beside those of its reference, and which measures fell between them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Literal
@@ -47,12 +48,12 @@ class Pair:
 
 
 def read_pair(
-    question: Question, against: Literal["holdout", "before"], *, segmented: bool = True
+    question: Question, against: Literal["holdout", "before"], *, segmented: bool = True, extra: Sequence[str] = ()
 ) -> Pair | CheckResult:
     """Read the window and its reference; an answer at once when there are no rows or hardly a label."""
     labels, data = labels_of(question), question.rows.data
     start, end, notes = window_of(question)
-    segments = segments_of(question) if segmented else []
+    segments = [*(segments_of(question) if segmented else []), *extra]
     keyed = [labels.key, data.time] if against == "before" and labels.time else []
     now = read_now(question, start, end, [*segments, *keyed])
     if against == "holdout":

@@ -19,7 +19,14 @@ from bot.checks.windows import longer, unit_of
 from bot.core.errors import BotError
 from bot.statistics.attribution import SegmentEffect, attribute
 from bot.statistics.fault import SURE
-from bot.statistics.performance import LOWER_IS_BETTER, Measure, PerformanceChange, rows_to_see_drop
+from bot.statistics.performance import (
+    LOWER_IS_BETTER,
+    Measure,
+    PerformanceChange,
+    compare_performance,
+    rows_to_see_drop,
+)
+from bot.statistics.ranking import ndcg
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import percent
 
@@ -33,12 +40,15 @@ class PerformanceParams(Params):
     """measure: the one that decides; default: all. against: `holdout`, or `before`, the 30 days before the window.
 
     value: the class that counts as positive. drop: the fall not to miss, as a share of the usual value.
+    query: for rankings, the column that says which rows were ordered together, judged by NDCG over the first k.
     """
 
     measure: Measure | None = None
     against: Literal["holdout", "before"] | None = None
     value: str | None = None
     drop: float = Field(0.05, gt=0, lt=1)
+    query: str | None = None
+    k: int = Field(10, ge=1, le=10_000)
 
 
 def run(question: Question) -> CheckResult:
@@ -63,11 +73,12 @@ def _windows(question: Question) -> Iterator[timedelta]:
 def _answer(question: Question, *, widened: bool) -> CheckResult:
     params = question.params
     assert isinstance(params, PerformanceParams)
-    pair = read_pair(question, params.against or ("holdout" if question.rows.data.holdout else "before"))
+    against = params.against or ("holdout" if question.rows.data.holdout else "before")
+    pair = read_pair(question, against, extra=[params.query] if params.query else [])
     if isinstance(pair, CheckResult):
         return pair
     task, pair = task_and_pair(question, params.value, pair)
-    changes = changes_of(task, pair)
+    changes = ranking_of(pair, params.query, params.k) if params.query else changes_of(task, pair)
     if params.measure:
         changes = _only(params.measure, changes)
     measured = {measure: one for measure, one in changes.items() if isinstance(one, PerformanceChange)}
@@ -80,6 +91,18 @@ def _answer(question: Question, *, widened: bool) -> CheckResult:
     if not fallen and not _holds(lead, params.drop, need):
         return _too_few(pair, lead, params.drop, need)
     return _say(question, task, pair, measured, lead, widened=widened)
+
+
+def ranking_of(pair: Pair, query: str, k: int) -> dict[Measure, PerformanceChange | Shortfall]:
+    """NDCG of both sides: labels are grades, ordered by the score, or by the answer where there is none."""
+    found = []
+    for side in (pair.then, pair.now):
+        if query not in side.frame.columns:
+            raise BotError(f"The hold-out set has no column `{query}`; ask with against=before, or add it there.")
+        order_by = side.score if side.score is not None else side.answers
+        assert order_by is not None
+        found.append(ndcg(side.frame.columns[query], side.labels, order_by, k=k))
+    return compare_performance(*found)
 
 
 def _only(
@@ -103,11 +126,12 @@ def _holds(lead: PerformanceChange, drop: float, need: int | None) -> bool:
 
 def _too_few(pair: Pair, lead: PerformanceChange, drop: float, need: int | None) -> CheckResult:
     fall = drop_in_words(lead.reference, drop * abs(lead.reference.value))
+    what = "labelled queries" if lead.measure == Measure.NDCG else "labelled rows"
     if need is None:
-        have = f"{lead.reference.rows:,} labelled rows of {pair.sides.reference}"
+        have = f"{lead.reference.rows:,} {what} of {pair.sides.reference}"
         sentence = f"{have} are too few to see {fall}, however many rows there are now."
     else:
-        sentence = f"{lead.current.rows:,} labelled rows; {need:,} needed to see {fall}. {_longer(pair)}"
+        sentence = f"{lead.current.rows:,} {what}; {need:,} needed to see {fall}. {_longer(pair)}"
     now = f"So far {shown(lead.measure, lead.current.value)}, usually {shown(lead.measure, lead.reference.value)}."
     data: dict[str, object] = {"have": lead.current.rows, "need": need, "labelled": pair.now.share}
     return pair.sides.answer(TOO_FEW, f"{sentence} {now}", data=data)
@@ -128,7 +152,7 @@ def _say(
 ) -> CheckResult:
     fallen = {measure for measure, one in measured.items() if matters(one)}
     unit = unit_of(question, question.rows.data.prediction or "")
-    worst = worst_segments(task, pair, segments_of(question))
+    worst = [] if lead.measure == Measure.NDCG else worst_segments(task, pair, segments_of(question))
     finding = change_in_words(task, lead, unit)
     where = ""
     if fallen and worst:

@@ -172,3 +172,32 @@ def test_a_score_of_the_other_class_falls_as_far(fallen):
     assert other.verdict == "fell"
     assert other.data["measures"]["auc"]["now"] == pytest.approx(straight["now"])
     assert any("the other way round" in note for note in other.notes)
+
+
+def ranked(rng, queries, noise):
+    query = np.repeat(np.arange(queries), 10)
+    grade = rng.choice(4, query.size, p=[0.6, 0.2, 0.15, 0.05])
+    return {"id": np.arange(query.size), "state": query, "age": grade, "paid": grade} | {
+        "answer": grade,
+        "score": grade + rng.normal(0, noise, query.size),
+    }
+
+
+def test_rankings_are_judged_by_their_order(tmp_path):
+    rng = np.random.default_rng(9)
+    for name, noise, verdict in (("good", 1.0, "holds"), ("bad", 2.5, "fell")):
+        folder = tmp_path / name
+        folder.mkdir()
+        now = ranked(rng, 800, noise)
+        at = loans.END - np.arange(1, 8001) * np.timedelta64(10, "s")
+        loans.save(folder, "predictions", {key: one for key, one in now.items() if key != "paid"} | {"at": at})
+        loans.save(folder, "labels", {"id": now["id"], "paid": now["paid"]})
+        loans.save(folder, "holdout", ranked(rng, 3000, 1.0))
+        (folder / "muster.yaml").write_text(loans.YAML.format(time=""))
+        found = ask(folder / "muster.yaml", "performance query=state k=5")
+        assert found.verdict == verdict, found.sentence
+        assert found.rows[0][0] == "NDCG"
+        assert 780 < int(found.rows[0][3]) <= 800  # a query without a relevant row has no order
+        assert "NDCG is 0." in found.sentence
+        few = ask(folder / "muster.yaml", "performance query=state window=30m")
+        assert few.verdict == "too few rows"
