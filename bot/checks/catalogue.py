@@ -25,6 +25,34 @@ for _check in (
         "bot.checks.value_range",
     ),
     Check(
+        "row_count",
+        "How many rows came, against the same hours before",
+        Params,
+        ("ok", "low", "high", "too few windows", "no data"),
+        "bot.checks.row_count",
+    ),
+    Check(
+        "freshness",
+        "How old the newest row is, against the usual pause between rows",
+        Params,
+        ("fresh", "stale", *ANY),
+        "bot.checks.freshness",
+    ),
+    Check(
+        "schema",
+        "Columns and categories that came, went, changed type or name",
+        Params,
+        ("same", "changed", *ANY),
+        "bot.checks.schema",
+    ),
+    Check(
+        "duplicates",
+        "Rows that came more than once",
+        "DuplicatesParams",
+        ("none", "duplicated", "too many rows", *ANY),
+        "bot.checks.duplicates",
+    ),
+    Check(
         "drift",
         "Whether a feature, or which of all, moved",
         "DriftParams",
@@ -88,6 +116,13 @@ for _check in (
         "PredictionsParams",
         ("usual", "moved", *ANY),
         "bot.checks.predictions",
+    ),
+    Check(
+        "confidence",
+        "How sure the model says it is of its answers",
+        "ConfidenceParams",
+        ("usual", "less sure", "surer", *ANY),
+        "bot.checks.confidence",
     ),
     Check(
         "metric",

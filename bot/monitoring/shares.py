@@ -11,12 +11,12 @@ from bot.data.contract import Value
 from bot.monitoring import words
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.onset import onset
-from bot.monitoring.volumes import count_band
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics import bands
 from bot.statistics.columns import category_text
 from bot.statistics.shortfall import Shortfall
+from bot.statistics.volumes import count_band
 
 LeftOut = Callable[[Window], bool]
 WEEK = timedelta(days=7)

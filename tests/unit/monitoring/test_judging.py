@@ -11,10 +11,10 @@ from bot.core.errors import BotError
 from bot.monitoring.finding import State
 from bot.monitoring.judging import judge
 from bot.monitoring.shares import alarm_rate
-from bot.monitoring.volumes import count_band
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.shortfall import Shortfall
+from bot.statistics.volumes import count_band
 from tests.unit.monitoring.flights import HOUR, START, Table, hours, model, since
 
 SHARE = {"name": "late", "metric": "class_share", "value": "late"}

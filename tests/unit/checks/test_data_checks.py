@@ -1,0 +1,180 @@
+"""What came, when, in which columns, and how often: on sound rows calm, on faulty ones named with the numbers."""
+
+from datetime import UTC, timedelta
+
+import numpy as np
+import pytest
+
+from bot.catalog.load import load_catalog
+from bot.checks.contract import CheckRequest
+from bot.checks.service import Checks
+from tests.unit.checks import answers, loans
+
+SEED = 20261123
+NOW = loans.END.astype("datetime64[us]").item().replace(tzinfo=UTC)
+HOUR = timedelta(hours=1)
+
+
+def columns(count, seed=SEED):
+    random = np.random.default_rng(seed)
+    return {
+        "id": np.arange(count) + seed * 1_000_000,
+        "amount": random.lognormal(3.6, 0.5, count),
+        "country": random.choice(["DE", "FR", "US"], count, p=[0.5, 0.3, 0.2]),
+        "answer": random.choice(["late", "on time"], count, p=[0.2, 0.8]),
+    }
+
+
+def ask(folder, line, at=NOW):
+    checks = Checks(load_catalog(folder / "muster.yaml"), folder, isolated=False)
+    check, params = checks.registry.read_line(line)
+    result = checks.run(CheckRequest(check.name, params, "eta", at), [])
+    assert result.verdict in {*check.verdicts, "not configured"}, result
+    assert result.sentence.endswith(".")
+    assert len(result.rows) <= 8
+    return result
+
+
+@pytest.fixture
+def write(tmp_path):
+    def written(now, then=None, **options):
+        answers.write(tmp_path, now, then, data="prediction: answer", **options)
+        return tmp_path
+
+    return written
+
+
+def test_as_many_rows_as_ever_are_calm(write):
+    folder = write(columns(1000), earlier=columns(30_000, 2))
+    found = ask(folder, "row_count")
+    assert found.verdict == "ok"
+    assert "1,000 rows" in found.sentence
+    assert found.png
+
+
+def test_rows_that_stopped_coming_are_counted_and_dated(write):
+    folder = write(columns(1000), earlier=columns(30_000, 2))
+    found = ask(folder, "row_count", at=NOW + timedelta(minutes=30))
+    assert found.verdict == "low"
+    assert "500 rows" in found.sentence
+    assert "instead of" in found.sentence
+    assert "nothing since" in found.sentence
+
+
+def test_twice_the_rows_are_high(write):
+    found = ask(write(columns(2000), earlier=columns(30_000, 2)), "row_count")
+    assert found.verdict == "high"
+    assert found.data["rows"] == 2000
+
+
+def test_the_same_hour_of_other_days_is_what_counts(write):
+    """Nights bring a tenth of the rows: midnight is no loss."""
+    folder = write(columns(1000))
+    random = np.random.default_rng(SEED)
+    hours = np.arange(24 * 12)
+    sizes = np.where((hours % 24) < 6, 100, 1000)[::-1]
+    stamps = np.concatenate(
+        [
+            loans.END - np.timedelta64(int(hour), "h") - random.integers(1, 3600, size) * np.timedelta64(1, "s")
+            for hour, size in enumerate(sizes)
+        ]
+    )
+    loans.save(folder, "predictions", columns(stamps.size) | {"at": stamps})
+    found = ask(folder, "row_count")
+    assert "the same hours of" in found.reference
+    assert found.verdict == "ok"
+
+
+def test_too_little_history_is_an_answer(write):
+    found = ask(write(columns(100)), "row_count")
+    assert found.verdict == "too few windows"
+    assert "6 needed" in found.sentence
+
+
+def test_fresh_rows_and_stale_ones(write):
+    folder = write(columns(1000), earlier=columns(30_000, 2))
+    assert ask(folder, "freshness").verdict == "fresh"
+    found = ask(folder, "freshness", at=NOW + 3 * HOUR)
+    assert found.verdict == "stale"
+    assert found.sentence.startswith("The newest row of eta is 3 h old")
+    future = ask(folder, "freshness", at=NOW - 3 * HOUR)
+    assert future.verdict == "stale"
+    assert "in the future" in future.sentence
+
+
+def test_batches_once_a_day_are_fresh_for_a_day(write):
+    folder = write(columns(100))
+    stamps = np.repeat(loans.END - np.arange(20) * np.timedelta64(24, "h"), 50)
+    loans.save(folder, "predictions", columns(1000) | {"at": stamps})
+    assert ask(folder, "freshness", at=NOW + 20 * HOUR).verdict == "fresh"
+    assert ask(folder, "freshness", at=NOW + 40 * HOUR).verdict == "stale"
+
+
+def test_the_same_schema_is_calm(write):
+    found = ask(write(columns(1000), columns(5000, 2)), "schema")
+    assert found.verdict == "same"
+    assert "4 columns" in found.sentence
+
+
+def test_a_renamed_column_is_named_with_its_new_name(write):
+    now = columns(1000)
+    now["amount_eur"] = now.pop("amount")
+    found = ask(write(now, columns(5000, 2)), "schema")
+    assert found.verdict == "changed"
+    assert "amount → amount_eur" in found.sentence
+
+
+def test_types_and_categories_that_changed_are_listed(write):
+    now = columns(1000)
+    now["amount"] = now["amount"].astype(str)
+    now["country"] = np.where(now["country"] == "FR", "France", now["country"])
+    found = ask(write(now, columns(5000, 2)), "schema")
+    told = {" ".join(row[:2]) for row in found.rows}
+    assert "amount was a number, is text" in told
+    assert "country has the new category 'France'" in told
+    assert "country has no 'FR' any more" in told
+
+
+def test_without_a_reference_a_column_without_values_is_gone(write):
+    now, before = columns(1000), columns(30_000, 2)
+    now["amount"] = np.full(1000, np.nan)
+    found = ask(write(now, earlier=before), "schema")
+    assert found.sentence.startswith("amount is gone")
+
+
+def test_a_batch_delivered_twice_is_found_with_its_minute(write):
+    now = columns(1000)
+    folder = write(now, columns(5000, 2))
+    assert ask(folder, "duplicates").verdict == "none"
+    stamps = answers.times(1000)
+    again = slice(500, 560)
+    whole = {name: np.concatenate([column, column[again]]) for name, column in (now | {"at": stamps}).items()}
+    loans.save(folder, "predictions", whole)
+    found = ask(folder, "duplicates")
+    assert found.verdict == "duplicated"
+    assert found.sentence.startswith("60 of 1,060 rows (5.7 %) repeat an earlier row in every column")
+    by_key = ask(folder, "duplicates key=id")
+    assert by_key.data["repeated"] == 60
+
+
+def test_rows_in_one_minute_that_repeat_are_said_to_have_come_twice(write):
+    now = columns(1000)
+    folder = write(now, columns(1000, 2))
+    stamps = answers.times(1000)
+    stamps[500:560] = stamps[500]
+    whole = {name: np.concatenate([column, column[500:560]]) for name, column in (now | {"at": stamps}).items()}
+    loans.save(folder, "predictions", whole)
+    assert "delivered twice?" in ask(folder, "duplicates key=id").sentence
+
+
+@pytest.mark.parametrize("line", ["schema", "duplicates"])
+def test_an_empty_window_is_said(write, line):
+    folder = write(columns(100), columns(100, 2))
+    found = ask(folder, line, at=NOW - 5 * timedelta(days=1))
+    assert found.verdict == "no data"
+
+
+def test_a_key_that_is_no_column_says_what_there_is(write):
+    found = ask(write(columns(200), columns(200, 2)), "duplicates key=idd")
+    assert found.verdict == "not configured"
+    assert "`id`" in found.sentence
