@@ -32,6 +32,7 @@ from bot.statistics.wording import percent
 PRICE = 8.0
 USUAL_ODDS = 0.3
 LOSING = 4.0
+MOST = 0.5
 CONSIDERED = 30
 MOST_TOLD = 3
 SHARES = np.linspace(0.02, 1.0, 50)
@@ -159,7 +160,7 @@ def _candidates(names: list[str], shares: Floats, sides: _Sides) -> Iterator[_Ca
                     target / target.sum(),
                     what,
                     "",
-                    LOSING if shares[at] < 0.5 else 3 * LOSING,
+                    LOSING if shares[at] < MOST else 3 * LOSING,
                     whole=True,
                 )
 

@@ -64,8 +64,11 @@ SCANNED_MOVES = np.geomspace(0.5, 2e3, 90)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """`values` are those of the reference, in its order, as the fault would leave them. `cost` is what naming it costs
-    beyond its fit; `measured` ones have a size that was fitted. `whole` faults hit every row; where rows are lost, `kept` tells those that are not."""
+    """`values` are those of the reference, in its order, as the fault would leave them.
+
+    `cost` is what naming it costs beyond its fit; `measured` ones have a size that was fitted. `whole` faults hit every
+    row; where rows are lost, `kept` tells those that are not.
+    """
 
     kind: FaultKind
     values: Floats

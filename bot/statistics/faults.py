@@ -108,8 +108,9 @@ def _ranked(sides: Comparison) -> list[FaultHypothesis]:
             fitted.append((cost, at, candidate, fit, explained))
     fitted.sort(key=lambda entry: entry[:2])
     told: list[FaultHypothesis] = []
-    for _, _, candidate, fit, explained in fitted:
-        if not any(_same_story(candidate, other) for other in told):
+    for cost, _, candidate, fit, explained in fitted:
+        nearly_as_good = drift - cost >= (drift - fitted[0][0]) / 2
+        if nearly_as_good and not any(_same_story(candidate, other) for other in told):
             told.append(_hypothesis(candidate, fit.share, explained))
     return told[:MOST_TOLD]
 

@@ -7,6 +7,7 @@ from bot.statistics.fault import LEAST_ROWS, FaultHypothesis, FaultKind
 from bot.statistics.wording import percent
 
 REMEDY = "read the values from their source again"
+LATEST = 50_000
 LEAST_MORE = 0.15
 MOST_USUAL = 0.5
 LEAST_DOUBLED, MOST_DOUBLED = 0.06, 0.25
@@ -16,10 +17,12 @@ FREQUENT = 0.01
 def stale(then: Floats, now: Floats) -> FaultHypothesis | None:
     """Rows that repeat the row before, or a whole run of rows that came before; one single value is a fill instead.
 
-    `then` and `now` have the shape (rows,), in the order the rows came in, nulls as NaN.
+    `then` and `now` have the shape (rows,), in the order the rows came in, nulls as NaN; the latest 50,000 rows of each
+    are looked at.
     """
     if min(then.size, now.size) < LEAST_ROWS:
         return None
+    then, now = then[-LATEST:], now[-LATEST:]
     return _held(then, now) or _resent(then, now) or _drawn_again(then, now)
 
 
