@@ -13,6 +13,7 @@ from bot.data.prometheus import MetricSeries, Prometheus, PrometheusError, histo
 from tests.ports import free_port
 
 END = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
+BROKEN = {"resultType": "matrix", "result": [{"values": 3}]}
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
 
 
@@ -34,7 +35,8 @@ def matrix(*series):
 
 
 def test_values_and_labels_are_read_with_nan_and_infinity():
-    found, seen = asked(matrix(({"__name__": "up", "job": "ml"}, [[1, "0.5"], [61, "NaN"], [121.5, "+Inf"]])), token="x")
+    points = [[1, "0.5"], [61, "NaN"], [121.5, "+Inf"]]
+    found, seen = asked(matrix(({"__name__": "up", "job": "ml"}, points)), token="x")
     assert found[0].name == 'up{job="ml"}'
     np.testing.assert_array_equal(found[0].times, [1, 61, 121.5])
     np.testing.assert_array_equal(found[0].values, [0.5, np.nan, np.inf])
@@ -57,7 +59,7 @@ def test_no_series_is_an_empty_list():
         (httpx.Response(200, json=[1]), "does not answer like Prometheus"),
         (httpx.Response(200, json={"status": "success", "data": {"resultType": "scalar"}}), "no series over time"),
         (
-            httpx.Response(200, json={"status": "success", "data": {"resultType": "matrix", "result": [{"values": 3}]}}),
+            httpx.Response(200, json={"status": "success", "data": BROKEN}),
             "can't be read",
         ),
         (matrix(({"a": "b"}, [[1, "many"]])), "can't be read"),
