@@ -60,6 +60,13 @@ for _check in (
         "bot.checks.drift",
     ),
     Check(
+        "cause",
+        "Which known fault explains what changed: unit, fill, swap, time zone, and where it sits",
+        FeatureParams,
+        ("none", "fault found", "changed, no known fault", *ANY),
+        "bot.checks.cause",
+    ),
+    Check(
         "segments",
         "Which segment explains the change",
         "SegmentParams",

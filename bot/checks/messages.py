@@ -13,12 +13,18 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 
+from bot.checks.catalogue import CHECKS
 from bot.checks.registry import Registry, usage
 from bot.slack.text import clip, escape
 from bot.tables import CheckRun
 
-CALM = frozenset({"ok", "stable", "holds", "none", "no change", "on time", "calibrated"})
-UNSURE = frozenset({"no data", "too few rows", "no labels", "can't tell", "not configured", "failed", "timed out"})
+CALM = frozenset(check.verdicts[0] for check in CHECKS.by_name.values())
+UNSURE = frozenset(
+    {
+        *("no data", "no labels", "too few rows", "too few windows", "too many rows", "can't tell"),
+        *("not configured", "failed", "timed out"),
+    }
+)
 CELL = 34
 
 
