@@ -3,8 +3,9 @@
 from bot.charts.canvas import Chart, warm
 from bot.charts.histogram import distributions
 from bot.charts.reliability import reliability
+from bot.charts.rows import scattered
 from bot.charts.segments import bars, ranking
 from bot.charts.shares import categories
 from bot.charts.timeline import series
 
-__all__ = ["Chart", "bars", "categories", "distributions", "ranking", "reliability", "series", "warm"]
+__all__ = ["Chart", "bars", "categories", "distributions", "ranking", "reliability", "scattered", "series", "warm"]

@@ -20,7 +20,7 @@ _WIDE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class _Axis:
+class Axis:
     """How values lie along the axis: `place` is monotone, `ticks` are values."""
 
     place: Callable[[Floats], Floats]
@@ -49,7 +49,7 @@ def distributions(
     then, now = finite(reference), finite(current)
     if not then.size and not now.size:
         return nothing_to_draw(title, f"No values of {clip(label, 60)} to draw.")
-    axis = _axis(then, now)
+    axis = axis_of(then, now)
     canvas = Canvas(title, height=3.3, legend=True)
     tops = [_draw(canvas, axis, then, now=False), _draw(canvas, axis, now, now=True)]
     top = max([*tops, 1e-9])
@@ -79,7 +79,7 @@ def distributions(
     return canvas.finish(f"{title}. Histograms of {label}. {listed(words)}.")
 
 
-def _draw(canvas: Canvas, axis: _Axis, side: Floats, *, now: bool) -> float:
+def _draw(canvas: Canvas, axis: Axis, side: Floats, *, now: bool) -> float:
     if not side.size:
         return 0.0
     counts, _ = np.histogram(axis.place(side), bins=axis.edges)
@@ -94,7 +94,7 @@ def _draw(canvas: Canvas, axis: _Axis, side: Floats, *, now: bool) -> float:
     return float(heights.max())
 
 
-def _mark_medians(canvas: Canvas, axis: _Axis, medians: list[tuple[float, bool]], top: float) -> None:
+def _mark_medians(canvas: Canvas, axis: Axis, medians: list[tuple[float, bool]], top: float) -> None:
     values = [median for median, _ in medians]
     placed = axis.place(np.array(values, dtype=np.float64))
     start, span = float(axis.edges[0]), float(axis.edges[-1] - axis.edges[0])
@@ -140,24 +140,24 @@ def _spread(side: Floats) -> str:
     return f"median {middle}, nine in ten from {low} to {high}, "
 
 
-def _axis(then: Floats, now: Floats) -> _Axis:
+def axis_of(then: Floats, now: Floats) -> Axis:
     sides = [side for side in (then, now) if side.size]
     low = min(float(np.quantile(side, TAIL, method="lower")) for side in sides)
     high = max(float(np.quantile(side, 1 - TAIL, method="higher")) for side in sides)
     if high <= low:
         pad = abs(low) * 0.5 or 1.0
-        return _Axis(_as_is, [low], np.linspace(low - pad, low + pad, 22))
+        return Axis(_as_is, [low], np.linspace(low - pad, low + pad, 22))
     whole = all(bool(np.all(side == np.round(side))) for side in sides)
     if whole and high - low <= _MOST_INTEGERS:
-        return _Axis(_as_is, _whole_ticks(low, high), np.arange(low - 0.5, high + 1.0, 1.0))
+        return Axis(_as_is, _whole_ticks(low, high), np.arange(low - 0.5, high + 1.0, 1.0))
     widths = [float(np.subtract(*np.quantile(side, [0.75, 0.25]))) for side in sides]
     middle = min((width for width in widths if width > 0), default=high - low)
     if high - low < _WIDE * middle:
-        return _Axis(_as_is, nice_ticks(low, high), np.linspace(low, high, BINS + 1))
+        return Axis(_as_is, nice_ticks(low, high), np.linspace(low, high, BINS + 1))
     if low > 0:
         edges = np.linspace(math.log10(low), math.log10(high), BINS + 1)
         ticks = _spaced(_decades(low, high), np.log10, edges)
-        return _Axis(np.log10, ticks, edges, ", log scale")
+        return Axis(np.log10, ticks, edges, ", log scale")
     knee = max(middle, (high - low) * 1e-9)
 
     def place(values: Floats) -> Floats:
@@ -166,7 +166,7 @@ def _axis(then: Floats, now: Floats) -> _Axis:
     ends = place(np.array([low, high]))
     ticks = _both_sides(low, high, knee)
     edges = np.linspace(ends[0], ends[1], BINS + 1)
-    return _Axis(place, _spaced(ticks, place, edges), edges, ", log scale outward from 0")
+    return Axis(place, _spaced(ticks, place, edges), edges, ", log scale outward from 0")
 
 
 def _spaced(ticks: list[float], place: Callable[[Floats], Floats], edges: Floats) -> list[float]:

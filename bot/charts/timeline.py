@@ -81,7 +81,7 @@ def series(
     write = as_percent if percent else human
     at = nice_ticks(low, high, 5)
     canvas.y_ticks(at, [write(tick) for tick in at] if percent else distinct(at))
-    _time_ticks(canvas, start, first, last)
+    time_ticks(canvas, start, first, last)
     band = bool(np.isfinite(below).any() or np.isfinite(above).any())
     _legend(canvas, label, band=band, outside=bool(outside.any()))
     return canvas.finish(_alt(title, label, moments, line, outside, (below, above), [*fired, *events], write))
@@ -194,7 +194,7 @@ def _moments(
     return len(ends)
 
 
-def _time_ticks(canvas: Canvas, start: datetime, first: float, last: float) -> None:
+def time_ticks(canvas: Canvas, start: datetime, first: float, last: float) -> None:
     begin, end = start + timedelta(seconds=first), start + timedelta(seconds=last)
     ticks, labels = _clock_ticks(begin, end) or _calendar_ticks(begin, end)
     canvas.x_ticks([(tick - start).total_seconds() for tick in ticks], labels)

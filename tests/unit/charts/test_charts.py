@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.charts import bars, categories, distributions, ranking, series
+from bot.charts import bars, categories, distributions, ranking, scattered, series
 from bot.charts.canvas import MOST_ALT, readable
-from bot.charts.histogram import _axis
+from bot.charts.histogram import axis_of
 from bot.charts.numbers import as_floats, clip, distinct, human, nice_ticks, percent
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
@@ -77,17 +77,17 @@ def test_ticks_lie_inside_and_are_few(low, span, most):
 def test_a_unit_change_is_drawn_on_a_log_axis_and_an_ordinary_shift_is_not():
     rng = np.random.default_rng(1)
     amounts = rng.lognormal(3.6, 0.9, 4000)
-    assert _axis(amounts, amounts * 100).note == ", log scale"
-    assert _axis(rng.normal(10, 2, 999), rng.normal(12, 2, 999)).note == ""
+    assert axis_of(amounts, amounts * 100).note == ", log scale"
+    assert axis_of(rng.normal(10, 2, 999), rng.normal(12, 2, 999)).note == ""
     delays = rng.normal(0, 20, 999)
-    assert _axis(delays, delays * 60).note == ", log scale outward from 0"
+    assert axis_of(delays, delays * 60).note == ", log scale outward from 0"
 
 
 @pytest.mark.parametrize("scale", [1, 100, 1e6])
 def test_every_axis_is_monotone_and_its_ticks_lie_on_it(scale):
     rng = np.random.default_rng(2)
     for then in (rng.normal(0, 1, 500), rng.lognormal(0, 3, 500), rng.poisson(4, 500).astype(float), np.zeros(500)):
-        axis = _axis(then, then * scale)
+        axis = axis_of(then, then * scale)
         assert (np.diff(axis.edges) > 0).all()
         placed = axis.place(np.array(axis.ticks))
         assert (np.diff(placed) > 0).all()
@@ -200,3 +200,15 @@ def test_any_numbers_can_be_drawn(one, two):
 def test_the_same_values_make_the_same_picture():
     once, again = (series(hours(5), [1, 2, 3, 2, 1], title="t", label="x", upper=2.5) for _ in range(2))
     assert once == again
+
+
+def test_single_rows_are_drawn_over_their_usual_range():
+    rng = np.random.default_rng(0)
+    values = rng.lognormal(5, 1, 4000)
+    values[[7, 9]] = 982_000, np.nan
+    times = [datetime(2026, 11, 2, tzinfo=UTC) + timedelta(seconds=at) for at in range(4000)]
+    chart = scattered(times, values, [7, 9], title="1 row is odd", label="amount", lower=10, upper=2000, unit="EUR")
+    assert chart.png.startswith(b"\x89PNG")
+    assert "usually 10 to 2k; unlike the rest: 982k" in chart.alt
+    empty = scattered(times, values, [9], title="Nothing", label="amount", lower=10, upper=2000)
+    assert "No value of amount to draw" in empty.alt
