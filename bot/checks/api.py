@@ -44,8 +44,8 @@ def routes(database: Database, clock: Clock, checks: Checks, token: Callable[...
     def run(wanted: Wanted) -> dict[str, Any]:
         request = CheckRequest(wanted.check, wanted.params, wanted.model, wanted.at or clock.now())
         with database.reading() as session:
-            changes = checks.changes(session, request.model, request.at)
-        return checks.run(request, changes).as_json()
+            known = checks.known(session, request.name, request.model, request.at)
+        return checks.run(request, known).as_json()
 
     @router.get("/{number}", summary="One answer that was kept")
     def shown(number: int) -> dict[str, Any]:

@@ -12,7 +12,9 @@ _UNITS = ((86400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 def run(question: Question) -> CheckResult:
     start = question.at - (question.params.window or USUAL)
-    found = sorted((one for one in question.changes if one.at >= start), key=lambda one: abs(one.at - question.at))
+    found = sorted(
+        (one for one in question.known.changes if one.at >= start), key=lambda one: abs(one.at - question.at)
+    )
     if not found:
         length = question.params.window or USUAL
         hours = f"{length / timedelta(hours=1):g} h"

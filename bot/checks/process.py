@@ -32,9 +32,12 @@ def _limit(memory_mib: int, cpu_seconds: int, output_mib: int) -> None:
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
     from bot.catalog.config import Limits, Model  # noqa: PLC0415
     from bot.checks.contract import NOT_CONFIGURED  # noqa: PLC0415
-    from bot.checks.registry import KnownChange, Question  # noqa: PLC0415
+    from bot.checks.known import Known  # noqa: PLC0415
+    from bot.checks.registry import Question  # noqa: PLC0415
     from bot.core.errors import BotError  # noqa: PLC0415
     from bot.data import open_model  # noqa: PLC0415
 
@@ -42,17 +45,13 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     params = getattr(import_module(where), name).model_validate(asked["params"])
     model = Model.model_validate(asked["model"])
     limits = Limits.model_validate(asked["limits"])
-    changes = tuple(
-        KnownChange(datetime.fromisoformat(one["at"]), one["kind"], one["title"], one["version"])
-        for one in asked["changes"]
-    )
     try:
         question = Question(
             params=params,
             model=model,
             rows=open_model(model, Path(asked["base"]), limits),
             at=datetime.fromisoformat(asked["at"]),
-            changes=changes,
+            known=TypeAdapter(Known).validate_python(asked["known"]),
         )
         result = import_module(asked["room"]).run(question)
     except BotError as error:

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from bot.catalog.values import Duration, Strict
 from bot.checks.contract import CheckResult
+from bot.checks.known import NOTHING, Known
 from bot.core.errors import BotError, unknown
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class FeatureParams(Params):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One check asked of one model. `at` is where the window ends; `changes`: what people changed near it.
+    """One check asked of one model. `at` is where the window ends; `known`: what the database has near it.
 
     `prometheus`: the server of muster.yaml, for a check that asks it.
     """
@@ -41,16 +42,8 @@ class Question:
     model: "Model"
     rows: "ModelRows"
     at: datetime
-    changes: tuple["KnownChange", ...] = ()
+    known: Known = NOTHING
     prometheus: "PrometheusServer | None" = None
-
-
-@dataclass(frozen=True, slots=True)
-class KnownChange:
-    at: datetime
-    kind: str
-    title: str
-    version: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +52,7 @@ class Check:
     not load what they compute with. verdicts: every word it may answer with, the calm one first.
 
     room: the module that answers, loaded when it is asked. needs_rows: False when it reads no data of the model.
+    asks_database: it wants to know of changes, alerts and incidents too.
     asks_prometheus: it reads a metric instead, now and not at the onset of the incident.
     """
 
@@ -69,6 +63,7 @@ class Check:
     room: str
     needs_rows: bool = True
     asks_prometheus: bool = False
+    asks_database: bool = False
     usual_window: timedelta | None = None
 
     @property

@@ -4,16 +4,18 @@ import json
 import math
 import signal
 import time
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from bot.catalog.config import Limits, Model, PrometheusServer
 from bot.checks.contract import FAILED, NOT_CONFIGURED, TIMED_OUT, CheckRequest, CheckResult
+from bot.checks.known import NOTHING, Known
 from bot.checks.launch import launch
-from bot.checks.registry import Check, KnownChange, Question, read_params
+from bot.checks.registry import Check, Question, read_params
 from bot.core.errors import BotError
 from bot.core.logging import get_logger
 from bot.data import open_model
@@ -30,7 +32,7 @@ def run_check(
     *,
     base: Path,
     limits: Limits,
-    changes: Sequence[KnownChange] = (),
+    known: Known = NOTHING,
     prometheus: PrometheusServer | None = None,
     isolated: bool = True,
 ) -> CheckResult:
@@ -41,14 +43,14 @@ def run_check(
     params = read_params(check, request.params)
     start = time.monotonic()
     if not check.needs_rows:
-        known = model or Model(name=request.model or "this model")
-        answer = check.load()(Question(params, known, None, request.at, tuple(changes), prometheus))  # type: ignore[arg-type]
+        named = model or Model(name=request.model or "this model")
+        answer = check.load()(Question(params, named, None, request.at, known, prometheus))  # type: ignore[arg-type]
     elif model is None or model.data is None:
         answer = CheckResult(NOT_CONFIGURED, what_to_add(request.model))
     elif isolated:
-        answer = _in_process(check, request, model, base, limits, changes)
+        answer = _in_process(check, request, model, base, limits, known)
     else:
-        answer = _here(check, Question(params, model, open_model(model, base, limits), request.at, tuple(changes)))
+        answer = _here(check, Question(params, model, open_model(model, base, limits), request.at, known))
     return replace(answer, seconds=time.monotonic() - start)
 
 
@@ -73,7 +75,7 @@ def _in_process(
     model: Model,
     base: Path,
     limits: Limits,
-    changes: Sequence[KnownChange],
+    known: Known,
 ) -> CheckResult:
     asked = {
         "room": check.room,
@@ -83,9 +85,7 @@ def _in_process(
         "limits": limits.model_dump(mode="json"),
         "base": str(base.resolve()),
         "at": request.at.isoformat(),
-        "changes": [
-            {"at": one.at.isoformat(), "kind": one.kind, "title": one.title, "version": one.version} for one in changes
-        ],
+        "known": TypeAdapter(Known).dump_python(known, mode="json"),
         "memory_mib": limits.memory_mib,
         "cpu_seconds": math.ceil(limits.seconds) * 2 + START_SECONDS,
         "output_mib": OUTPUT_MIB,

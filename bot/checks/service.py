@@ -1,6 +1,6 @@
 """Asking for a check, and running what was asked: rows in the queue, a lease while one runs, the answer kept."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -12,19 +12,23 @@ from bot.catalog.config import Catalog
 from bot.changes.service import nearest
 from bot.checks.catalogue import CHECKS
 from bot.checks.contract import FAILED, CheckRequest, CheckResult
-from bot.checks.registry import KnownChange, Registry, read_params
+from bot.checks.known import NOTHING, Known, KnownAlert, KnownChange, KnownTrouble
+from bot.checks.registry import Registry, read_params
 from bot.checks.runner import run_check
 from bot.core.clock import Clock
 from bot.core.database import Database, wake_after_commit
 from bot.core.errors import BotError
+from bot.core.ids import incident_label
 from bot.outbox.queue import Priority, put
-from bot.tables import CheckRun, CheckState, Incident
+from bot.tables import Alert, CheckRun, CheckState, Incident, Resolution, Verdict
 from bot.timeline.service import record
 
 CheckFollower = Callable[[Session, CheckRun, datetime], None]
 SPARE = timedelta(seconds=30)
 MOST_ATTEMPTS = 2
 MOST_CHANGES = 20
+MOST_ALERTS, ALERTS_WITHIN = 200, timedelta(days=2)
+TROUBLES_WITHIN = timedelta(days=400)
 
 
 @dataclass(slots=True)
@@ -67,7 +71,7 @@ class Checks:
         wake_after_commit(session)
         return asked
 
-    def run(self, request: CheckRequest, changes: Sequence[KnownChange]) -> CheckResult:
+    def run(self, request: CheckRequest, known: Known = NOTHING) -> CheckResult:
         """Run one check now and keep nothing: what the command line and the API do."""
         check = self.registry.find(request.name)
         model = self.catalog.model(request.model)
@@ -77,15 +81,17 @@ class Checks:
             model,
             base=self.base,
             limits=self.catalog.limits,
-            changes=changes,
+            known=known,
             prometheus=self.catalog.prometheus,
             isolated=self.isolated,
         )
 
-    def changes(self, session: Session, model: str | None, onset: datetime) -> list[KnownChange]:
-        """What people changed near a moment, for the check of that name."""
-        found = nearest(session, model=model, onset=onset, most=MOST_CHANGES)
-        return [KnownChange(one.at, one.kind, one.title, one.version) for one in found]
+    def known(self, session: Session, name: str, model: str | None, at: datetime) -> Known:
+        """What the database has near a moment, for a check that asks."""
+        check = self.registry.find(name)
+        if check.needs_rows and not check.asks_database:
+            return NOTHING
+        return Known(_changes(session, model, at), _alerts(session, at), _troubles(session, model, at))
 
     def run_next(self, database: Database, clock: Clock) -> bool:
         """Run the oldest check that waits; False: none does. The run itself is outside any transaction."""
@@ -93,16 +99,16 @@ class Checks:
             claimed = self._claim(session, clock.now())
             if claimed is None:
                 return False
-            number, request, changes = claimed
+            number, request, known = claimed
         try:
-            result = self.run(request, changes)
+            result = self.run(request, known)
         except BotError as error:
             result = CheckResult(FAILED, error.message)
         with database.transaction() as session:
             self._keep(session, number, result, clock.now())
         return True
 
-    def _claim(self, session: Session, now: datetime) -> tuple[int, CheckRequest, list[KnownChange]] | None:
+    def _claim(self, session: Session, now: datetime) -> tuple[int, CheckRequest, Known] | None:
         row = session.exec(
             select(CheckRun)
             .where(
@@ -127,7 +133,7 @@ class Checks:
         check = self.registry.find(row.name)
         at = row.window_end or (now if check.needs_rows or check.asks_prometheus else onset)
         request = CheckRequest(name=row.name, params=row.params, model=row.model, at=at)
-        return row.id, request, self.changes(session, row.model, onset)
+        return row.id, request, self.known(session, row.name, row.model, onset)
 
     def _keep(self, session: Session, number: int, result: CheckResult, now: datetime) -> None:
         row = session.get_one(CheckRun, number, with_for_update=True)
@@ -158,3 +164,41 @@ class Checks:
             )
         for follow in self.followers:
             follow(session, row, now)
+
+
+def _changes(session: Session, model: str | None, at: datetime) -> tuple[KnownChange, ...]:
+    found = nearest(session, model=model, onset=at, most=MOST_CHANGES)
+    return tuple(KnownChange(one.at, one.kind, one.title, one.version) for one in found)
+
+
+def _alerts(session: Session, at: datetime) -> tuple[KnownAlert, ...]:
+    """Alerts of any model that began near the moment, or still fire."""
+    near = col(Alert.starts_at).between(at - ALERTS_WITHIN, at + ALERTS_WITHIN)
+    asked = select(Alert).where(near).order_by(col(Alert.starts_at).desc()).limit(MOST_ALERTS)
+    return tuple(
+        KnownAlert(
+            at=one.starts_at,
+            until=one.ends_at,
+            name=one.name,
+            kind=one.kind,
+            model=one.model,
+            feature=one.feature,
+            segment=one.segment,
+            summary=one.summary,
+            labels=tuple(sorted(one.labels.items())),
+        )
+        for one in session.exec(asked)
+    )
+
+
+def _troubles(session: Session, model: str | None, at: datetime) -> tuple[KnownTrouble, ...]:
+    """Incidents of the model that were none in the end don't count."""
+    asked = select(Incident).where(
+        Incident.model == model, col(Incident.onset_at) >= at - TROUBLES_WITHIN, col(Incident.onset_at) <= at
+    )
+    return tuple(
+        KnownTrouble(incident_label(one.id or 0), one.onset_at, one.resolved_at)
+        for one in session.exec(asked.order_by(col(Incident.onset_at)))
+        if one.resolution not in {Resolution.FALSE_ALARM, Resolution.EXPECTED}
+        and one.verdict not in {Verdict.NOISE, Verdict.EXPECTED}
+    )

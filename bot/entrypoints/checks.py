@@ -43,6 +43,7 @@ def run(
     """Run one check now."""
     from bot.catalog.load import load_catalog
     from bot.checks.contract import CheckRequest
+    from bot.checks.known import NOTHING
     from bot.checks.messages import footer, mark, table_text
     from bot.checks.service import Checks
     from bot.core.clock import SystemClock
@@ -59,19 +60,19 @@ def run(
     if model is None and check.needs_rows:
         with_data = [one.name for one in catalog.models if one.data]
         if len(with_data) != 1:
-            known = ", ".join(with_data) or "none is configured; set MUSTER_CONFIG"
-            raise BotError(f"Which model? Add --model; there is {known}.")
+            there = ", ".join(with_data) or "none is configured; set MUSTER_CONFIG"
+            raise BotError(f"Which model? Add --model; there is {there}.")
         model = with_data[0]
     now = SystemClock().now()
     request = CheckRequest(check.name, given, model, _moment(at) or now)
-    changes = []
-    if not (check.needs_rows or check.asks_prometheus):
+    known = NOTHING
+    if check.asks_database or not (check.needs_rows or check.asks_prometheus):
         prepare_database(settings)
         database = Database(settings.database_url)
         with database.reading() as session:
-            changes = checks.changes(session, model, request.at)
+            known = checks.known(session, check.name, model, request.at)
         database.close()
-    result = checks.run(request, changes)
+    result = checks.run(request, known)
     if png and result.png:
         png.write_bytes(result.png)
     if as_json:

@@ -96,7 +96,7 @@ def test_a_query_it_refuses_is_told_in_its_own_words(server):
 def ask(url, at, line):
     checks = Checks(Catalog(prometheus=PrometheusServer(url=url) if url else None), base=None)
     check, params = checks.registry.read_line(line)
-    return checks.run(CheckRequest(check.name, params, "fraud-v3", at), [])
+    return checks.run(CheckRequest(check.name, params, "fraud-v3", at))
 
 
 def test_the_check_says_what_changed_and_what_is_usual(server):

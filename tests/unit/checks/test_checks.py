@@ -37,7 +37,7 @@ def sound(tmp_path_factory):
 
 def ask(checks, line, at=NOW, model="eta"):
     check, params = checks.registry.read_line(line)
-    result = checks.run(CheckRequest(check.name, params, model, at), [])
+    result = checks.run(CheckRequest(check.name, params, model, at))
     assert result.verdict in (*check.verdicts, "not configured", "failed", "timed out")
     assert len(result.rows) <= 8
     assert all(len(row) == len(result.columns) for row in result.rows)

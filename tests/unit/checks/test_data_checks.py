@@ -7,6 +7,7 @@ import pytest
 
 from bot.catalog.load import load_catalog
 from bot.checks.contract import CheckRequest
+from bot.checks.known import Known, KnownAlert
 from bot.checks.service import Checks
 from tests.unit.checks import answers, loans
 
@@ -28,7 +29,7 @@ def columns(count, seed=SEED):
 def ask(folder, line, at=NOW):
     checks = Checks(load_catalog(folder / "muster.yaml"), folder, isolated=False)
     check, params = checks.registry.read_line(line)
-    result = checks.run(CheckRequest(check.name, params, "eta", at), [])
+    result = checks.run(CheckRequest(check.name, params, "eta", at))
     assert result.verdict in {*check.verdicts, "not configured"}, result
     assert result.sentence.endswith(".")
     assert len(result.rows) <= 8
@@ -37,8 +38,8 @@ def ask(folder, line, at=NOW):
 
 @pytest.fixture
 def write(tmp_path):
-    def written(now, then=None, **options):
-        answers.write(tmp_path, now, then, data="prediction: answer", **options)
+    def written(now, then=None, data="prediction: answer", **options):
+        answers.write(tmp_path, now, then, data=data, **options)
         return tmp_path
 
     return written
@@ -178,3 +179,78 @@ def test_a_key_that_is_no_column_says_what_there_is(write):
     found = ask(write(columns(200), columns(200, 2)), "duplicates key=idd")
     assert found.verdict == "not configured"
     assert "`id`" in found.sentence
+
+
+def test_a_change_of_the_answers_is_dated(write):
+    now = columns(7200)
+    now["answer"][-600:] = "late"
+    folder = write(now, hours=12.0)
+    found = ask(folder, "since_when")
+    assert found.verdict == "since"
+    assert "share of late: 20 % → 100 % since 23:00 UTC" in found.sentence
+    assert found.data["since"].startswith("2026-11-01T23:00")
+    assert ask(folder, "since_when feature=amount").verdict == "no change"
+
+
+def test_a_daily_rhythm_is_no_change(write):
+    folder = write(columns(100))
+    random = np.random.default_rng(SEED)
+    count = 60 * 24 * 8
+    back = np.arange(count)[::-1]
+    stamps = loans.END - back * np.timedelta64(60, "s") - np.timedelta64(1, "s")
+    rows = columns(count)
+    rows["amount"] = 100 + 40 * np.sin(2 * np.pi * back / 1440) + random.normal(0, 5, count)
+    loans.save(folder, "predictions", rows | {"at": stamps})
+    found = ask(folder, "since_when feature=amount")
+    assert found.verdict == "no change"
+    assert found.reference == "the same hours of the days before"
+    rows["amount"][-120:] += 30
+    loans.save(folder, "predictions", rows | {"at": stamps})
+    assert ask(folder, "since_when feature=amount").verdict == "since"
+
+
+def test_rows_enough_and_too_few(write):
+    folder = write(columns(1000), columns(5000, 2), data="prediction: answer\nsegments: [country]")
+    enough = ask(folder, "sample_size")
+    assert enough.verdict == "enough"
+    assert {row[0] for row in enough.rows} == {"all rows", "country = DE", "country = FR", "country = US"}
+    few = ask(folder, "sample_size shift=0.1")
+    assert few.verdict == "too few rows"
+    assert "rows needed to see a shift of 0.1 sigma" in few.sentence
+
+
+def test_what_shifted_most_comes_first_by_importance(write):
+    now = columns(2000, 7)
+    now["amount"] = now["amount"] * 1.6
+    now["country"] = np.where(np.random.default_rng(1).random(2000) < 0.3, "DE", now["country"])
+    data = "prediction: answer\nfeatures: {amount: {importance: .9}, country: {importance: .1}}"
+    found = ask(write(now, columns(5000, 2), data=data), "top_shifted")
+    assert found.verdict == "shifted"
+    assert found.rows[0][0] == "amount"
+    assert found.sentence.startswith("2 of 2 features shifted, most of all amount: median 3")
+    assert ask(write(columns(2000, 7), columns(5000, 2), data=data), "top_shifted").verdict == "stable"
+
+
+def alert(minutes, **known):
+    at = NOW - timedelta(minutes=minutes)
+    named = {"name": "drift", "kind": "drift", "model": "eta", "until": None, **known}
+    return KnownAlert(at=at, **named)
+
+
+def related(folder, *alerts):
+    checks = Checks(load_catalog(folder / "muster.yaml"), folder, isolated=False)
+    return checks.run(CheckRequest("related_alerts", {}, "eta", NOW), Known(alerts=alerts))
+
+
+def test_alerts_that_share_something_belong_together(write):
+    folder = write(columns(100))
+    own = alert(10, name="late share", feature="amount", labels=(("pipeline", "etl"),))
+    upstream = alert(25, name="etl slow", model="other", kind="freshness", labels=(("pipeline", "etl"),))
+    same = alert(60, name="fraud drift", model="fraud", feature="amount", until=NOW)
+    stranger = alert(5, name="unrelated", model="x", kind="latency")
+    old = alert(60 * 30, name="yesterday")
+    found = related(folder, own, upstream, same, stranger, old)
+    assert found.verdict == "related"
+    assert [row[1] for row in found.rows] == ["late share", "fraud drift", "etl slow"]
+    assert "3 alerts within 6 h, 2 still firing; the first was fraud drift" in found.sentence
+    assert related(folder, stranger).verdict == "none"

@@ -122,7 +122,7 @@ def test_checks_answer_before_during_and_after(demo, muster):
 
     def verdict(line):
         check, params = checks.registry.read_line(line)
-        return checks.run(CheckRequest(check.name, params, "eta", SystemClock().now()), [])
+        return checks.run(CheckRequest(check.name, params, "eta", SystemClock().now()))
 
     assert verdict("holdout").verdict == "holds"
     assert verdict("segments").verdict == "no change"
