@@ -96,6 +96,14 @@ for _check in (
         "bot.checks.since_when",
     ),
     Check(
+        "fit_to_train",
+        "Whether new rows are good enough to retrain on, without those of incidents",
+        Params,
+        ("fit", "not fit", "no data"),
+        "bot.checks.fit_to_train",
+        asks_database=True,
+    ),
+    Check(
         "segments",
         "Which segment explains the change",
         "SegmentParams",
@@ -166,6 +174,13 @@ for _check in (
         "OutlierParams",
         ("none", "some", "many", *ANY),
         "bot.checks.outliers",
+    ),
+    Check(
+        "latency",
+        "How long answers take, against an objective and against the reference",
+        "LatencyParams",
+        ("ok", "slow", "breached", *ANY),
+        "bot.checks.latency",
     ),
     Check(
         "metric",

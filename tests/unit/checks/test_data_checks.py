@@ -7,7 +7,7 @@ import pytest
 
 from bot.catalog.load import load_catalog
 from bot.checks.contract import CheckRequest
-from bot.checks.known import Known, KnownAlert
+from bot.checks.known import Known, KnownAlert, KnownTrouble
 from bot.checks.service import Checks
 from tests.unit.checks import answers, loans
 
@@ -254,3 +254,54 @@ def test_alerts_that_share_something_belong_together(write):
     assert [row[1] for row in found.rows] == ["late share", "fraud drift", "etl slow"]
     assert "3 alerts within 6 h, 2 still firing; the first was fraud drift" in found.sentence
     assert related(folder, stranger).verdict == "none"
+
+
+LABELLED = """
+prediction: answer
+labels: {path: labels.parquet, key: id, column: truth}
+features: {amount: {}, country: {}}
+segments: [country]
+window: 30d
+"""
+
+
+def trainable(write, *, wrong=None):
+    now = columns(6000, 7)
+    if wrong is not None:
+        now["amount"][wrong] *= 100
+    folder = write(now, columns(5000, 2), data=LABELLED, hours=24.0 * 20)
+    loans.save(folder, "labels", {"id": now["id"], "truth": now["answer"]})
+    return folder
+
+
+def fit(folder, *troubles):
+    checks = Checks(load_catalog(folder / "muster.yaml"), folder, isolated=False)
+    return checks.run(CheckRequest("fit_to_train", {}, "eta", NOW), Known(troubles=troubles))
+
+
+def test_sound_labelled_rows_are_fit_to_train_on(write):
+    found = fit(trainable(write))
+    assert found.verdict == "fit", found.sentence
+    assert "6,000 rows are fit to train on" in found.sentence
+    assert all(row[1] == "holds" for row in found.rows)
+
+
+def test_rows_of_an_incident_are_left_out_and_counted(write):
+    folder = trainable(write, wrong=slice(4000, 5000))
+    dirty = fit(folder)
+    assert dirty.verdict == "not fit"
+    assert "faults: amount" in dirty.sentence
+    trouble = KnownTrouble("INC-7", NOW - timedelta(hours=24 * 20 / 6 * 2 + 1), NOW - timedelta(hours=24 * 20 / 6 - 1))
+    clean = fit(folder, trouble)
+    assert clean.verdict == "fit", clean.sentence
+    assert "rows are left out as they lie in INC-7" in clean.sentence
+    assert 1000 <= clean.data["excluded"] <= 1050
+
+
+def test_rows_without_labels_are_not_fit(write):
+    folder = trainable(write)
+    few = columns(6000, 7)
+    loans.save(folder, "labels", {"id": few["id"][:1000], "truth": few["answer"][:1000]})
+    found = fit(folder)
+    assert found.verdict == "not fit"
+    assert "17 % of rows have their label; 80 % needed" in found.sentence
