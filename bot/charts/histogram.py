@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bot.charts.canvas import CURRENT, HATCH, REFERENCE, REFERENCE_DARK, Canvas, Chart, nothing_to_draw
+from bot.charts.canvas import CURRENT, HATCH, INK, REFERENCE, REFERENCE_DARK, Canvas, Chart, nothing_to_draw
 from bot.charts.numbers import Floats, clip, distinct, finite, human, listed, nice_ticks, percent
 
 TAIL = 0.002
@@ -40,16 +40,19 @@ def distributions(
     unit: str | None = None,
     reference_rows: int | None = None,
     current_rows: int | None = None,
+    limit: tuple[float, str] | None = None,
+    log: bool = False,
 ) -> Chart:
     """Histograms of two columns over common bins, each in shares of its own finite rows, with both medians marked.
 
     Where the columns are only samples (or quantiles), `reference_rows` and `current_rows` say of how many rows.
-    The axis is logarithmic where the values span decades (asinh where some are zero or negative).
+    The axis is logarithmic where the values span decades, or with `log` (asinh where some are zero or negative).
+    `limit` is a value to be kept to, and its name.
     """
     then, now = finite(reference), finite(current)
     if not then.size and not now.size:
         return nothing_to_draw(title, f"No values of {clip(label, 60)} to draw.")
-    axis = axis_of(then, now)
+    axis = axis_of(then, now, include=limit[0] if limit else None, log=log)
     canvas = Canvas(title, height=3.3, legend=True)
     tops = [_draw(canvas, axis, then, now=False), _draw(canvas, axis, now, now=True)]
     top = max([*tops, 1e-9])
@@ -69,10 +72,13 @@ def distributions(
         now.size if current_rows is None else current_rows,
     ]
     names, values = [reference_label, current_label], [then, now]
-    canvas.legend(
-        [_patch(now=False), _patch(now=True)],
-        [f"{clip(name, 20)}: {_rows(size)}" for name, size in zip(names, sizes, strict=True)],
-    )
+    handles = [_patch(now=False), _patch(now=True)]
+    written = [f"{clip(name, 20)}: {_rows(size)}" for name, size in zip(names, sizes, strict=True)]
+    if limit:
+        x = float(axis.place(np.array([limit[0]]))[0])
+        handles += canvas.axes.plot([x, x], [0, top * 1.32], color=INK, linewidth=1.8, linestyle=":")
+        written.append(clip(limit[1], 24))
+    canvas.legend(handles, written, columns=3)
     words = [
         f"{clip(name, 40)}: {_spread(side)}{_rows(size)}" for name, side, size in zip(names, values, sizes, strict=True)
     ]
@@ -140,19 +146,22 @@ def _spread(side: Floats) -> str:
     return f"median {middle}, nine in ten from {low} to {high}, "
 
 
-def axis_of(then: Floats, now: Floats) -> Axis:
+def axis_of(then: Floats, now: Floats, *, include: float | None = None, log: bool = False) -> Axis:
+    """An axis for both sides, and for the value to `include`; `log`: decades wherever all values are above 0."""
     sides = [side for side in (then, now) if side.size]
     low = min(float(np.quantile(side, TAIL, method="lower")) for side in sides)
     high = max(float(np.quantile(side, 1 - TAIL, method="higher")) for side in sides)
+    if include is not None:
+        low, high = min(low, include), max(high, include)
     if high <= low:
         pad = abs(low) * 0.5 or 1.0
         return Axis(_as_is, [low], np.linspace(low - pad, low + pad, 22))
     whole = all(bool(np.all(side == np.round(side))) for side in sides)
-    if whole and high - low <= _MOST_INTEGERS:
+    if whole and high - low <= _MOST_INTEGERS and include is None:
         return Axis(_as_is, _whole_ticks(low, high), np.arange(low - 0.5, high + 1.0, 1.0))
     widths = [float(np.subtract(*np.quantile(side, [0.75, 0.25]))) for side in sides]
     middle = min((width for width in widths if width > 0), default=high - low)
-    if high - low < _WIDE * middle:
+    if high - low < _WIDE * middle and not (log and low > 0):
         return Axis(_as_is, nice_ticks(low, high), np.linspace(low, high, BINS + 1))
     if low > 0:
         edges = np.linspace(math.log10(low), math.log10(high), BINS + 1)

@@ -35,6 +35,9 @@ def distinct(values: Sequence[float]) -> list[str]:
     different = sorted(set(values))
     if len(set(words)) == len(different) or len(different) < 2:  # noqa: PLR2004
         return words
+    if max(abs(value) for value in values) >= _FOREVER:
+        exact = [[f"{value:.{places}e}".replace("-", "−") for value in values] for places in (2, 4, 16)]
+        return next((found for found in exact if len(set(found)) == len(different)), exact[-1])
     step = min(after - before for before, after in pairwise(different))
     places = min(12, max(0, math.ceil(-math.log10(step)))) if math.isfinite(step) else 0
     return [f"{value:,.{places}f}".replace("-", "−") for value in values]

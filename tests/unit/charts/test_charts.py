@@ -212,3 +212,17 @@ def test_single_rows_are_drawn_over_their_usual_range():
     assert "usually 10 to 2k; unlike the rest: 982k" in chart.alt
     empty = scattered(times, values, [9], title="Nothing", label="amount", lower=10, upper=2000)
     assert "No value of amount to draw" in empty.alt
+
+
+def test_a_limit_is_on_the_axis_also_where_no_value_reaches_it():
+    rng = np.random.default_rng(0)
+    took = rng.lognormal(3, 0.5, 2000)
+    chart = distributions(took, took, title="t", label="took", limit=(500.0, "limit 500 ms"), log=True)
+    assert chart.png != distributions(took, took, title="t", label="took", log=True).png
+    axis = axis_of(took, took, include=500.0, log=True)
+    assert 10 ** axis.edges[-1] == pytest.approx(500)
+    assert axis.note == ", log scale"
+
+
+def test_huge_ticks_stay_short():
+    assert distinct([9e99, 9.5e99, 1e100]) == ["9.00e+99", "9.50e+99", "1.00e+100"]
