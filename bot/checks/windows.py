@@ -12,6 +12,7 @@ from bot.statistics.drift import rows_to_see_shift
 
 BEFORE = 7
 MOST_COMPARED = 200_000
+MOST_BEFORE = 1_400_000  # more rows would tell no more, and take longer than one waits
 LEAST_ROWS = 50
 SEEN_SHIFT = 0.25
 LONGER = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 24 * 7))
@@ -70,7 +71,8 @@ class Against:
 def against_of(question: Question, start: datetime, end: datetime) -> Against:
     if question.rows.data.reference:
         return Against("reference", None, None, "the reference")
-    before = BEFORE * (end - start)
+    rows = question.rows.count("predictions", start, end)
+    before = max(1, min(BEFORE, MOST_BEFORE // max(1, rows))) * (end - start)
     return Against("predictions", start - before, start, f"the {format_duration(before)} before")
 
 
