@@ -4,6 +4,7 @@ The answer is one line of JSON and then the picture's bytes. Limits are set befo
 """
 
 import json
+import os
 import resource
 import sys
 from datetime import datetime
@@ -41,6 +42,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     from bot.core.errors import BotError  # noqa: PLC0415
     from bot.data import open_model  # noqa: PLC0415
 
+    os.environ.update(asked["secrets"])
     where, _, name = asked["params_type"].partition(":")
     params = getattr(import_module(where), name).model_validate(asked["params"])
     model = Model.model_validate(asked["model"])

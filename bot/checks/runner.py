@@ -85,6 +85,7 @@ def _in_process(
         "limits": limits.model_dump(mode="json"),
         "base": str(base.resolve()),
         "at": request.at.isoformat(),
+        "secrets": _secrets(model),
         "known": TypeAdapter(Known).dump_python(known, mode="json"),
         "memory_mib": limits.memory_mib,
         "cpu_seconds": math.ceil(limits.seconds) * 2 + START_SECONDS,
@@ -96,6 +97,13 @@ def _in_process(
     if ended.code != 0:
         return CheckResult(FAILED, _why(check, ended.code, ended.complaint, limits))
     return _read(check, ended.answer)
+
+
+def _secrets(model: Model) -> dict[str, str]:
+    """The one secret a check needs: where its rows lie. The rest of the environment stays here."""
+    named = model.data.database if model.data else None
+    value = named.read() if named else None
+    return {named.env: value} if named and value else {}
 
 
 def _why(check: Check, code: int, said: str, limits: Limits) -> str:

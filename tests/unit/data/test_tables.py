@@ -9,6 +9,9 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from bot.catalog.config import Limits, Model
+from bot.checks.catalogue import CHECKS
+from bot.checks.contract import CheckRequest
+from bot.checks.runner import run_check
 from bot.data import DataError, OutcomeColumn, open_model
 from bot.statistics.drift import fit_frame
 
@@ -266,3 +269,19 @@ def test_a_database_that_goes_away_in_the_middle_is_said(postgres_databases, tmp
     postgres_databases.drop(url)
     with pytest.raises(DataError, match="Is it up"):
         source.count("predictions", START, END)
+
+
+@pytest.mark.parametrize("line", ["null_rate", "drift", "segments", "schema", "row_count", "duplicates key=id"])
+def test_checks_answer_from_a_table_in_a_process_of_their_own(table_url, tmp_path, monkeypatch, line):
+    """The process knows the one secret it needs."""
+    monkeypatch.setenv("WAREHOUSE", table_url)
+    one = model(database={"env": "WAREHOUSE"}, segments=["country"], window="1h")
+    check, params = CHECKS.read_line(line)
+    found = run_check(check, CheckRequest(check.name, params, "eta", END), one, base=tmp_path, limits=Limits())
+    assert found.verdict in check.verdicts, found.sentence
+    assert (
+        "row" in found.sentence
+        or "feature" in found.sentence
+        or "column" in found.sentence
+        or "share" in found.sentence
+    )
