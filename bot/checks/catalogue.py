@@ -183,6 +183,13 @@ for _check in (
         "bot.checks.latency",
     ),
     Check(
+        "compare_versions",
+        "Two versions of the model side by side, at equal traffic",
+        "CompareParams",
+        ("same", "differ", "one version", *ANY),
+        "bot.checks.compare_versions",
+    ),
+    Check(
         "metric",
         "A Prometheus metric against the same hours of the days before",
         "MetricParams",
