@@ -45,7 +45,9 @@ def outcome_of(question: Question, value: str | None = None) -> Outcome:
     if wanted is not None and data.prediction:
         return Outcome(column, wanted, f"share of {wanted}")
     start, end, _ = window_of(question)
-    frame = question.rows.window("predictions", start - BEFORE * (end - start), end, [column], most=SEEN)
+    frame = question.rows.window("predictions", start, end, [column], most=SEEN)
+    if frame.rows < SEEN // 10:
+        frame = question.rows.window("predictions", start - BEFORE * (end - start), end, [column], most=SEEN)
     sample = frame.columns[column]
     if is_numeric(sample):
         return Outcome(column, None, f"the mean of {column}")
