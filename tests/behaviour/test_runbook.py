@@ -36,7 +36,7 @@ def shown(message):
 
 def test_the_first_step_runs_its_checks_and_suggests_the_answer(eta):
     [step] = steps(eta)
-    assert "Step 1 of 9 · Validate the data and the answers" in step["text"]
+    assert "Step 1 of 10 · Validate the data and the answers" in step["text"]
     text = shown(step)
     assert "✔ *null_rate* ok" in text
     assert "✖ *range* unit change" in text
@@ -46,7 +46,7 @@ def test_the_first_step_runs_its_checks_and_suggests_the_answer(eta):
     assert [one["text"]["text"] for one in buttons if one.get("style") == "primary"] == [
         "Broken data: missing values or a unit",
     ]
-    assert "Step 1 of 9" in shown(channel(eta).messages[0])
+    assert "Step 1 of 10" in shown(channel(eta).messages[0])
 
 
 def test_an_answer_leads_on_and_the_done_step_is_one_line(eta):
@@ -106,8 +106,8 @@ def test_an_input_is_recorded_on_the_timeline_and_ends_its_step(eta):
 
 def test_running_checks_over_a_longer_window(eta):
     eta.click("Can't tell")
-    asked = [eta.get(f"/v1/checks/{number}")["params"] for number in (4, 5, 6)]
-    assert asked == [{"window": "6h"}] * 3
+    asked = [eta.get(f"/v1/checks/{number}")["params"] for number in (5, 6, 7, 8)]
+    assert asked == [{"window": "6h"}] * 4
     assert len(steps(eta)) == 1
 
 
@@ -120,7 +120,7 @@ def test_an_incident_keeps_the_text_it_began_with(eta, tmp_path):
         "prediction-anomaly", "---\ntitle: New\nmatch: {kind: prediction}\n---\n## Only step\nDo it.\n"
     ).runbook
     eta.click("Broken data: missing values or a unit")
-    assert "of 9" in steps(eta)[-1]["text"]
+    assert "of 10" in steps(eta)[-1]["text"]
     library.runbooks["prediction-anomaly"] = old
 
 
@@ -150,7 +150,7 @@ def test_an_unknown_kind_gets_the_general_runbook_also_without_a_channel(guided)
 
 def test_the_command_shows_lists_and_starts(eta):
     where = channel(eta).id
-    assert "Step 1 of 9" in eta.command("runbook", channel=where)
+    assert "Step 1 of 10" in eta.command("runbook", channel=where)
     assert "`data-drift`" in eta.command("runbook list", channel=where)
     assert "`data-drift`" in eta.command("runbook start nope", channel=where)
     eta.command("runbook start data-drift", channel=where)
