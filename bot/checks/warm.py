@@ -10,6 +10,8 @@ import os
 import sys
 from importlib import import_module
 
+from bot.checks.catalogue import CHECKS
+
 PRELOADED = (
     "duckdb",
     "scipy.special",
@@ -17,18 +19,14 @@ PRELOADED = (
     "matplotlib.figure",
     "matplotlib.backends.backend_agg",
     "bot.catalog.config",
-    "bot.checks.catalogue",
     "bot.checks.process",
-    "bot.checks.drift",
-    "bot.checks.holdout",
-    "bot.checks.null_rate",
-    "bot.checks.segments",
-    "bot.checks.value_range",
+    "bot.data.tables",
 )
 
 
 def main() -> int:
-    for name in PRELOADED:
+    rooms = [check.room for check in CHECKS.by_name.values() if check.needs_rows]
+    for name in (*PRELOADED, *rooms):
         import_module(name)
     _say("ready 0")
     for line in sys.stdin:
