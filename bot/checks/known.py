@@ -14,7 +14,10 @@ class KnownChange:
 
 @dataclass(frozen=True, slots=True)
 class KnownAlert:
-    """model, feature, segment, labels: what it may share with another. until: None while it fires."""
+    """model, feature, segment, labels: what it may share with another. until: None while it fires.
+
+    own: it belongs to what the question is about already, so it is what others are compared with.
+    """
 
     at: datetime
     until: datetime | None
@@ -25,6 +28,7 @@ class KnownAlert:
     segment: str | None = None
     summary: str = ""
     labels: tuple[tuple[str, str], ...] = ()
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,22 +16,24 @@ def run(question: Question) -> CheckResult:
     reach = question.params.window or USUAL
     near = [one for one in question.known.alerts if abs(one.at - question.at) <= reach]
     name = question.model.name
-    own = [one for one in near if one.model == name]
+    own = [one for one in near if one.own or one.model == name]
+    others = [one for one in near if not one.own]
     scored = sorted(
-        ((_score(one, own, name), one) for one in near), key=lambda pair: (-pair[0][0], abs(pair[1].at - question.at))
+        ((_score(one, own, name), one) for one in others), key=lambda pair: (-pair[0][0], abs(pair[1].at - question.at))
     )
     found = [(why, one) for (score, why), one in scored if score >= LEAST]
     span = f"within {reach / timedelta(hours=1):g} h"
     if not found:
         return CheckResult("none", f"No other alert {span} belongs to {name}.", window_end=question.at)
     open_now = sum(one.until is None for _, one in found)
-    others = [one for _, one in found if one.model != name]
+    elsewhere = [one for _, one in found if one.model != name]
     first = min((one for _, one in found), key=lambda one: one.at)
     sentence = (
-        f"{len(found)} alerts {span}, {open_now} still firing; the first was {first.name} at {first.at:%H:%M} UTC"
+        f"{len(found)} {'alerts' if len(found) > 1 else 'alert'} {span}, {open_now} still firing; "
+        f"{'the first was' if len(found) > 1 else 'it is'} {first.name} at {first.at:%H:%M} UTC"
     )
-    if others:
-        sentence += f"; {others[0].model or 'no model'} is hit too ({others[0].name})"
+    if elsewhere:
+        sentence += f"; {elsewhere[0].model or 'no model'} is hit too ({elsewhere[0].name})"
     return CheckResult(
         "related",
         sentence + ".",

@@ -86,12 +86,14 @@ class Checks:
             isolated=self.isolated,
         )
 
-    def known(self, session: Session, name: str, model: str | None, at: datetime) -> Known:
-        """What the database has near a moment, for a check that asks."""
+    def known(
+        self, session: Session, name: str, model: str | None, at: datetime, incident_id: int | None = None
+    ) -> Known:
+        """What the database has near a moment, for a check that asks; of an incident when one asks."""
         check = self.registry.find(name)
         if check.needs_rows and not check.asks_database:
             return NOTHING
-        return Known(_changes(session, model, at), _alerts(session, at), _troubles(session, model, at))
+        return Known(_changes(session, model, at), _alerts(session, at, incident_id), _troubles(session, model, at))
 
     def run_next(self, database: Database, clock: Clock) -> bool:
         """Run the oldest check that waits; False: none does. The run itself is outside any transaction."""
@@ -133,7 +135,7 @@ class Checks:
         check = self.registry.find(row.name)
         at = row.window_end or (now if check.needs_rows or check.asks_prometheus else onset)
         request = CheckRequest(name=row.name, params=row.params, model=row.model, at=at)
-        return row.id, request, self.known(session, row.name, row.model, onset)
+        return row.id, request, self.known(session, row.name, row.model, at, row.incident_id)
 
     def _keep(self, session: Session, number: int, result: CheckResult, now: datetime) -> None:
         row = session.get_one(CheckRun, number, with_for_update=True)
@@ -171,8 +173,8 @@ def _changes(session: Session, model: str | None, at: datetime) -> tuple[KnownCh
     return tuple(KnownChange(one.at, one.kind, one.title, one.version) for one in found)
 
 
-def _alerts(session: Session, at: datetime) -> tuple[KnownAlert, ...]:
-    """Alerts of any model that began near the moment, or still fire."""
+def _alerts(session: Session, at: datetime, incident_id: int | None) -> tuple[KnownAlert, ...]:
+    """Alerts of any model that began near the moment."""
     near = col(Alert.starts_at).between(at - ALERTS_WITHIN, at + ALERTS_WITHIN)
     asked = select(Alert).where(near).order_by(col(Alert.starts_at).desc()).limit(MOST_ALERTS)
     return tuple(
@@ -186,6 +188,7 @@ def _alerts(session: Session, at: datetime) -> tuple[KnownAlert, ...]:
             segment=one.segment,
             summary=one.summary,
             labels=tuple(sorted(one.labels.items())),
+            own=incident_id is not None and one.incident_id == incident_id,
         )
         for one in session.exec(asked)
     )

@@ -256,6 +256,14 @@ def test_alerts_that_share_something_belong_together(write):
     assert related(folder, stranger).verdict == "none"
 
 
+def test_what_belongs_to_the_incident_already_is_no_news(write):
+    folder = write(columns(100))
+    own = alert(10, name="late share", feature="amount", own=True)
+    assert related(folder, own).verdict == "none"
+    found = related(folder, own, alert(15, name="fraud drift", model="fraud", feature="amount"))
+    assert found.sentence.startswith("1 alert within 6 h, 1 still firing; it is fraud drift at 23:45 UTC")
+
+
 LABELLED = """
 prediction: answer
 labels: {path: labels.parquet, key: id, column: truth}
