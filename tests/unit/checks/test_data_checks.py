@@ -313,3 +313,38 @@ def test_rows_without_labels_are_not_fit(write):
     found = fit(folder)
     assert found.verdict == "not fit"
     assert "17 % of rows have their label; 80 % needed" in found.sentence
+
+
+def test_rows_too_young_for_a_label_are_not_held_against_the_rest(write):
+    folder = trainable(write)
+    came = columns(6000, 7)
+    loans.save(folder, "labels", {"id": came["id"][:4500], "truth": came["answer"][:4500]})
+    found = fit(folder)
+    assert found.verdict == "fit", found.sentence
+    [says] = [row[2] for row in found.rows if row[0] == "labels"]
+    assert says.startswith("100 % of rows over 5 d old have their label; leave out 1,")
+
+
+def test_a_column_that_is_gone_is_not_fit(write):
+    folder = trainable(write)
+    now = columns(6000, 7)
+    now.pop("amount")
+    loans.save(folder, "predictions", now | {"at": answers.times(6000, hours=24.0 * 20)})
+    found = fit(folder)
+    assert found.verdict == "not fit"
+    assert "columns: amount gone or empty" in found.sentence
+
+
+def test_nothing_to_compare_with_is_not_called_fit(write):
+    folder = trainable(write)
+    loans.save(folder, "reference", {name: column[:0] for name, column in columns(5, 2).items()})
+    found = fit(folder)
+    assert found.verdict == "not fit"
+    assert "no earlier rows to compare with" in found.sentence
+
+
+def test_when_every_row_lies_in_an_incident_none_is_left(write):
+    found = fit(trainable(write), KnownTrouble("INC-9", NOW - timedelta(days=60), None))
+    assert found.verdict == "not fit"
+    assert "0 rows; 1,000 needed" in found.sentence
+    assert "6,000 of 6,000 rows are left out as they lie in INC-9" in found.sentence
