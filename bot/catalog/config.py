@@ -226,11 +226,12 @@ class PrometheusServer(Strict):
 
 
 class Limits(Strict):
-    """How much one check may use."""
+    """How much one check may use: of time, memory, rows, and of what an engine has to read for it."""
 
     seconds: float = Field(30, gt=0, le=3600)
     memory_mib: int = Field(2048, ge=512, le=65536)
     rows: int = Field(20_000_000, ge=1000)
+    scan_gib: float = Field(20, gt=0)
 
 
 class Catalog(Strict):

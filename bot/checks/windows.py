@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from bot.catalog.values import format_duration
 from bot.checks.contract import NO_DATA, TOO_FEW, CheckResult
 from bot.checks.registry import Question
+from bot.core.errors import BotError
 from bot.data import Frame, Part
 from bot.statistics.drift import rows_to_see_shift
 
@@ -15,6 +16,8 @@ MOST_COMPARED = 100_000
 MOST_BEFORE = 1_400_000  # more rows would tell no more, and take longer than one waits
 LEAST_ROWS = 50
 SEEN_SHIFT = 0.25
+GIB = 2**30
+LEAST_SAID = 16 * 2**20
 LONGER = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 24 * 7))
 
 
@@ -98,8 +101,9 @@ def read_sides(question: Question, columns: Sequence[str], *, most: int | None =
     start, end, notes = window_of(question)
     rows, against = question.rows, against_of(question, start, end)
     wanted = list(dict.fromkeys(columns))
-    now = rows.window("predictions", start, end, wanted, most=most)
     known = set(rows.columns(against.part))
+    notes = (*notes, *_scanned(question, start, end, against, [name for name in wanted if name in known]))
+    now = rows.window("predictions", start, end, wanted, most=most)
     then = rows.window(against.part, against.start, against.end, [name for name in wanted if name in known], most=most)
     reference = against.words
     sides = Sides(now, then, reference, start, end, (*notes, *now.notes), against)
@@ -112,6 +116,30 @@ def read_sides(question: Question, columns: Sequence[str], *, most: int | None =
         sentence = f"Only {now.rows:,} rows {span(start, end)}; {need:,} needed to see a shift of {SEEN_SHIFT} sigma."
         return sides.answer(TOO_FEW, f"{sentence} {longer(end - start)}", data={"have": now.rows, "need": need})
     return sides
+
+
+def _scanned(
+    question: Question, start: datetime, end: datetime, against: Against, columns: Sequence[str]
+) -> tuple[str, ...]:
+    """Say what a large read takes; refuse one beyond the limit before it starts."""
+    rows = question.rows
+    scans = [
+        rows.scan("predictions", start, end, columns),
+        rows.scan(against.part, against.start, against.end, columns),
+    ]
+    size = sum(one.size for one in scans if one)
+    if size > rows.limits.scan_gib * GIB:
+        raise BotError(
+            f"This would read {_bytes(size)}, and `limits.scan_gib` in muster.yaml allows {rows.limits.scan_gib:g} GiB. "
+            "Ask for a shorter window or fewer features, or raise the limit."
+        )
+    if size < LEAST_SAID:
+        return ()
+    return (f"{_bytes(size)} scanned of {_bytes(max(one.of for one in scans if one))}",)
+
+
+def _bytes(size: float) -> str:
+    return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / 2**20:.0f} MiB"
 
 
 def span(start: datetime, end: datetime) -> str:

@@ -41,6 +41,14 @@ class OutcomeColumn:
     nulls: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What an engine has to read for a window, and the size of all, in bytes; an estimate from its own statistics."""
+
+    size: int
+    of: int
+
+
 class ModelRows(Protocol):
     """One model's rows. Every window is start <= event time < end, UTC; None leaves that side open.
 
@@ -73,6 +81,9 @@ class ModelRows(Protocol):
         most: int | None = None,
     ) -> Frame:
         """The rows of a window; beyond `most` (else `limits.rows`) the same random sample each time."""
+
+    def scan(self, part: Part, start: datetime | None, end: datetime | None, columns: Sequence[str]) -> Scan | None:
+        """What reading the window takes; None where the engine can't say."""
 
     def class_counts(
         self, column: str, value: Value, start: datetime, end: datetime, step: timedelta

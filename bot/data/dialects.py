@@ -68,6 +68,11 @@ class Dialect:
         """The condition that keeps about this share of rows, and whether it keeps the same ones each time."""
         return func.random() < literal(share), False
 
+    def size(self, connection: Connection, table: str) -> tuple[int, int] | None:
+        """Bytes and about how many rows of a table; None where it can't be said, as of a view."""
+        del connection, table
+        return None
+
     def arrays(self, connection: Connection, asked: Select[Any], numeric: Sequence[bool]) -> list[NDArray[Any]]:
         """The columns of a query: float64 with NaN for null where numeric, else objects."""
         parts: list[list[Any]] = [[] for _ in numeric]
@@ -116,6 +121,12 @@ class Postgres(Dialect):
         """A hash of where the row lies: the same rows each time, for as long as nothing is rewritten."""
         mixed = literal_column("hashtid(ctid)", Integer).op("&")(SAMPLED_OF - 1)
         return mixed < round(share * SAMPLED_OF), True
+
+    def size(self, connection: Connection, table: str) -> tuple[int, int] | None:
+        """As the last `ANALYZE` saw it; counting the rows would take as long as reading them."""
+        asked = text("SELECT pg_table_size(oid), reltuples FROM pg_class WHERE oid = to_regclass(:name)")
+        found = connection.execute(asked, {"name": table}).one_or_none()
+        return (int(found[0]), int(found[1])) if found and found[0] and found[1] > 0 else None
 
     def arrays(self, connection: Connection, asked: Select[Any], numeric: Sequence[bool]) -> list[NDArray[Any]]:
         """One row of arrays, in binary: a twentieth of the time that rows of numbers take."""

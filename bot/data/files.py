@@ -1,6 +1,6 @@
 """Where a model's rows lie: a file, a folder or a glob of Parquet, CSV or JSON lines."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bot.core.errors import BotError
@@ -26,7 +26,15 @@ class Files:
 
     reader: str
     folder: Path
-    count: int
+    paths: tuple[Path, ...]
+
+    @property
+    def listed(self) -> str:
+        return "[" + ", ".join("'" + str(one).replace("'", "''") + "'" for one in self.paths) + "]"
+
+    @property
+    def are_parquet(self) -> bool:
+        return _kind(self.paths[0]) == ".parquet"
 
 
 def find_files(setting: str, wanted: str, base: Path) -> Files:
@@ -41,9 +49,9 @@ def find_files(setting: str, wanted: str, base: Path) -> Files:
         known = ", ".join(_READERS)
         raise DataError(f"`{setting}` in muster.yaml names {wanted}: all files must be of one kind of {known}.")
     kind = kinds.pop() or ""
-    quoted = ", ".join("'" + str(one).replace("'", "''") + "'" for one in found)
     folder = root if root.is_dir() else _fixed(root)
-    return Files(_READERS[kind].format(paths=f"[{quoted}]"), folder.resolve(), len(found))
+    files = Files("", folder.resolve(), tuple(found))
+    return replace(files, reader=_READERS[kind].format(paths=files.listed))
 
 
 def _listed(root: Path) -> list[Path]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.catalog.config import Limits, ModelData
-from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Value
+from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value
 from bot.data.files import DataError, Files, find_files
 from bot.data.grouped import read_groups
 from bot.statistics.groups import Groups
@@ -85,6 +85,29 @@ class FileRows:
         if sampled:
             notes = [f"a random sample of {limit:,} of {total:,} rows", *notes]
         return Frame(found, min(total, limit), start, end, tuple(notes))
+
+    def scan(self, part: Part, start: datetime | None, end: datetime | None, columns: Sequence[str]) -> Scan | None:
+        """Read from Parquet's own statistics: the columns of the row groups that may hold the window."""
+        files = self._files(part)
+        if not files.are_parquet:
+            size = sum(path.stat().st_size for path in files.paths)
+            return Scan(size, size)
+        time = self._known(part, self.data.time)
+        edges = [None if edge is None else edge.astimezone(UTC).isoformat() for edge in (start, end)]
+        moment = "try_cast({} AS TIMESTAMPTZ) {} CAST(? AS TIMESTAMPTZ)"
+        inside = (moment.format("stats_max_value", ">="), moment.format("stats_min_value", "<"))
+        statement = (
+            "WITH meta AS (SELECT * FROM parquet_metadata({paths})), touched AS (SELECT file_name, row_group_id FROM meta"
+            f" WHERE path_in_schema = ? AND coalesce({inside[0]}, true) AND coalesce({inside[1]}, true))"
+            " SELECT coalesce(sum(total_compressed_size) FILTER ((file_name, row_group_id) IN (SELECT * FROM touched)"
+            " AND path_in_schema IN (SELECT unnest(?))), 0), sum(total_compressed_size) FROM meta"
+        )
+        wanted = list(dict.fromkeys([time, *columns]))
+        try:
+            ((size, of),) = self._query(part, statement, [time, *edges, wanted])
+        except DataError:
+            return None
+        return Scan(int(size), int(of))
 
     def class_counts(
         self, column: str, value: Value, start: datetime, end: datetime, step: timedelta
@@ -261,7 +284,7 @@ class FileRows:
         import duckdb  # noqa: PLC0415
 
         files = self._files(part)
-        named = {"rows": files.reader}
+        named = {"rows": files.reader, "paths": files.listed}
         folders = {files.folder}
         if "{labels}" in statement:
             labels = self._files("labels")

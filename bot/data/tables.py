@@ -38,7 +38,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
 
 from bot.catalog.config import Limits, ModelData
-from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Value
+from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Scan, Value
 from bot.data.dialects import dialect_of
 from bot.data.files import DataError
 from bot.data.grouped import read_groups
@@ -99,6 +99,18 @@ class TableRows:
                 notes = [f"a random sample of about {limit:,} of {total:,} rows"]
             found, rows = self._arrays(connection, self._table(part), wanted, condition)
         return Frame(found, rows if wanted else min(total, limit), start, end, tuple(notes))
+
+    def scan(self, part: Part, start: datetime | None, end: datetime | None, columns: Sequence[str]) -> Scan | None:
+        """The window's part of the table's size; rows lie whole, so that columns make no difference."""
+        del columns
+        table = self._table(part)
+        with self._reading(part) as connection:
+            known = self._dialect.size(connection, str(table))
+            if known is None:
+                return None
+            window = self._count(connection, part, start, end) if start or end else known[1]
+        size, rows = known
+        return Scan(min(size, round(size * window / rows)), size)
 
     def class_counts(
         self, column: str, value: Value, start: datetime, end: datetime, step: timedelta

@@ -82,6 +82,7 @@ def fill(url, kind):
         connection.execute(text(FILL), values)
         labels = [{"id": at * 2, "truth": "late", "v": 1} for at in range(60)] + [{"id": 0, "truth": "on time", "v": 2}]
         connection.execute(text("INSERT INTO labels VALUES (:id, :truth, :v)"), labels)
+        connection.execute(text("ANALYZE"))
     engine.dispose()
 
 
@@ -285,3 +286,28 @@ def test_checks_answer_from_a_table_in_a_process_of_their_own(table_url, tmp_pat
         or "column" in found.sentence
         or "share" in found.sentence
     )
+
+
+def test_what_a_window_takes_is_known_beforehand(tables, files, table_url):
+    whole = files.scan("predictions", None, None, COLUMNS)
+    assert whole.size < whole.of
+    narrow = files.scan("predictions", START, END, ["amount"])
+    assert 0 < narrow.size < whole.size
+    assert files.scan("predictions", END + HOUR, END + 2 * HOUR, COLUMNS).size == 0
+    found = tables.scan("predictions", START, START + HOUR, COLUMNS)
+    if table_url.startswith("sqlite"):
+        assert found is None
+    else:
+        assert found.of >= ROWS * 50
+        assert found.size == pytest.approx(found.of / 4, rel=0.01)
+
+
+def test_a_check_that_would_read_too_much_is_refused_before_it_starts(files):
+    check, _ = CHECKS.read_line("null_rate")
+    limits = Limits(scan_gib=1e-6)
+    one = Model(name="eta", data=files.data)
+    asked = CheckRequest(check.name, {"window": "1h"}, "eta", END)
+    found = run_check(check, asked, one, base=files.base, limits=limits, isolated=False)
+    assert found.verdict == "not configured"
+    assert "`limits.scan_gib` in muster.yaml allows 1e-06 GiB" in found.sentence
+    assert "shorter window" in found.sentence
