@@ -130,8 +130,8 @@ def _scanned(
     size = sum(one.size for one in scans if one)
     if size > rows.limits.scan_gib * GIB:
         raise BotError(
-            f"This would read {_bytes(size)}, and `limits.scan_gib` in muster.yaml allows {rows.limits.scan_gib:g} GiB. "
-            "Ask for a shorter window or fewer features, or raise the limit."
+            f"This would read {_bytes(size)}; `limits.scan_gib` in muster.yaml allows {rows.limits.scan_gib:g} GiB. Ask"
+            " for a shorter window or fewer features, or raise the limit."
         )
     if size < LEAST_SAID:
         return ()

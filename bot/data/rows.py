@@ -97,7 +97,8 @@ class FileRows:
         moment = "try_cast({} AS TIMESTAMPTZ) {} CAST(? AS TIMESTAMPTZ)"
         inside = (moment.format("stats_max_value", ">="), moment.format("stats_min_value", "<"))
         statement = (
-            "WITH meta AS (SELECT * FROM parquet_metadata({paths})), touched AS (SELECT file_name, row_group_id FROM meta"
+            "WITH meta AS (SELECT * FROM parquet_metadata({paths})),"
+            " touched AS (SELECT file_name, row_group_id FROM meta"
             f" WHERE path_in_schema = ? AND coalesce({inside[0]}, true) AND coalesce({inside[1]}, true))"
             " SELECT coalesce(sum(total_compressed_size) FILTER ((file_name, row_group_id) IN (SELECT * FROM touched)"
             " AND path_in_schema IN (SELECT unnest(?))), 0), sum(total_compressed_size) FROM meta"

@@ -310,4 +310,4 @@ def test_a_check_that_would_read_too_much_is_refused_before_it_starts(files):
     found = run_check(check, asked, one, base=files.base, limits=limits, isolated=False)
     assert found.verdict == "not configured"
     assert "`limits.scan_gib` in muster.yaml allows 1e-06 GiB" in found.sentence
-    assert "shorter window" in found.sentence
+    assert "Ask for a shorter window" in found.sentence
