@@ -1,4 +1,4 @@
-"""How many rows came, against the same hours of the days before or the windows before."""
+"""How many rows came, against the same hours of the weeks or days before, or the windows before."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,12 +7,13 @@ from bot.charts import series
 from bot.checks.contract import CheckResult
 from bot.checks.registry import Question
 from bot.checks.windows import span
+from bot.statistics.quality import without_upsets
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.volumes import count_band
 from bot.statistics.wording import number
 
-DAY = timedelta(days=1)
-DAYS, WINDOWS = 14, 30
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
+WEEKS, DAYS, WINDOWS = 8, 14, 30
 LONG_GAP = 0.1
 LEAST_WINDOWS = 6
 CHANCE = 0.001
@@ -28,45 +29,54 @@ def run(question: Question) -> CheckResult:
     if latest is None or earliest is None:
         return CheckResult("no data", f"{question.model.name} has no rows at all.", window_start=start, window_end=end)
     column = data.prediction or data.time
-    by_day = DAY % length == timedelta(0) and start - LEAST_WINDOWS * DAY >= earliest
-    back = DAYS * DAY if by_day else WINDOWS * length
+    rhythm, most, words = _rhythm(length, start - earliest)
+    back = most * (rhythm or length)
     counted = [(at, size) for at, _, size in rows.class_counts(column, "", start - back, end, length)]
     before = [(at, size) for at, size in counted if earliest <= at < start]
-    like = [(at, size) for at, size in before if not by_day or (start - at) % DAY == timedelta(0)]
-    reference = f"the same hours of {len(like)} days before" if by_day else f"{len(like)} windows before"
-    now = counted[-1][1]
-    return _answer((start, end), now, before, like, reference, latest)
+    like = [(at, size) for at, size in before if rhythm is None or (start - at) % rhythm == timedelta(0)]
+    return _answer((start, end), counted[-1][1], like, f"the {words.format(len(like))} before", latest)
+
+
+def _rhythm(length: timedelta, history: timedelta) -> tuple[timedelta | None, int, str]:
+    """What comes again: the same hours of the week or of the day, where the history is long enough for either."""
+    for rhythm, most, words in (
+        (WEEK, WEEKS, "same hours of the same weekday in {} weeks"),
+        (DAY, DAYS, "same hours of {} days"),
+    ):
+        if rhythm % length == timedelta(0) and length < rhythm and history >= LEAST_WINDOWS * rhythm:
+            return rhythm, most, words
+    return None, WINDOWS, "{} windows"
 
 
 def _answer(
     window: tuple[datetime, datetime],
     now: int,
-    before: Sequence[Counted],
     like: Sequence[Counted],
     reference: str,
     latest: datetime,
 ) -> CheckResult:
     start, end = window
     said = f"{now:,} rows {span(start, end)}"
-    counts = [size for _, size in like if size]
+    counts = without_upsets([size for _, size in like if size])
     band = count_band(counts, false_alarm_rate=CHANCE, least_windows=LEAST_WINDOWS)
     if isinstance(band, Shortfall):
         short = f"{said}; only {len(counts)} earlier windows to compare with, {LEAST_WINDOWS} needed."
         return CheckResult(TOO_FEW_WINDOWS, short, window_start=start, window_end=end, rows_read=now)
     lower, upper = band
+    upset = sum(1 for _, size in like if size) - len(counts)
     verdict = "low" if now < lower else "high" if now > upper else "ok"
     usual = f"{number(lower)} to {number(upper)}"
     sentence = f"{said} (usually {usual})" if verdict == "ok" else f"{said} instead of {usual}"
     if verdict == "low" and latest < end - LONG_GAP * (end - start):
         sentence += f"; nothing since {latest:%d %b %H:%M} UTC"
-    shown = [*before, (start, now)][-WINDOWS * 2 :]
+    shown = [*like, (start, now)]
     chart = series(
         [at + (end - start) for at, _ in shown],
         [size for _, size in shown],
         title=sentence,
-        label="rows",
-        lower=[None] * (len(shown) - 1) + [lower],
-        upper=[None] * (len(shown) - 1) + [upper],
+        label="rows" if "windows" in reference else f"rows, {reference}",
+        lower=lower,
+        upper=upper,
     )
     table = [
         *[(f"{at:%a %d %b %H:%M}", f"{size:,}") for at, size in like[-6:]],
@@ -81,6 +91,7 @@ def _answer(
         window_end=end,
         rows_read=now,
         reference=reference,
+        notes=(f"{upset} earlier windows that were far from the others are left out",) if upset else (),
         data={"rows": now, "lower": lower, "upper": upper},
         png=chart.png,
         alt=chart.alt,
