@@ -10,7 +10,7 @@ from bot.charts import series
 from bot.checks.contract import TOO_FEW, CheckResult
 from bot.checks.outcome import outcome_of
 from bot.checks.registry import FeatureParams, Question
-from bot.checks.windows import span, window_of
+from bot.checks.windows import longer, span, unit_of, window_of
 from bot.statistics.changepoint import LEAST_BUCKETS, ChangePoint, change_point
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
 from bot.statistics.fault import SURE
@@ -22,6 +22,7 @@ MOST_READ = 400_000
 DAY = timedelta(days=1)
 DAYS = 5
 LEAST_DAYS = 3
+LEAST_LOOK = timedelta(minutes=1)
 
 
 class SinceParams(FeatureParams):
@@ -48,6 +49,7 @@ class _Seen:
     notes: tuple[str, ...]
     share: bool
     daily: bool
+    unit: str
 
 
 def run(question: Question) -> CheckResult:
@@ -55,23 +57,36 @@ def run(question: Question) -> CheckResult:
     asked = question.params.feature
     shown, end, notes = window_of(question)
     start = end - BACK * (end - shown) if question.params.window is None else shown
+    earliest = question.rows.earliest("predictions")
+    start = start if earliest is None or end - earliest < LEAST_LOOK else max(start, earliest)
     outcome = outcome_of(question, question.params.value) if asked is None else None
     column = asked or (outcome.column if outcome else "")
     step = (end - start) / BUCKETS
     frame = question.rows.window("predictions", start, end, [question.rows.data.time, column], most=MOST_READ)
     values = outcome.of(frame.columns[column]) if outcome else _numbers(frame.columns[column])
     share = outcome.is_share if outcome else not is_numeric(frame.columns[column])
-    said = outcome.words if outcome else column if not share else f"share of {column} missing"
+    said = outcome.words if outcome else f"mean of {column}" if not share else f"share of {column} missing"
     now = _bucketed(frame.columns[question.rows.data.time], values, start, step)
     filled = int((now.rows > 0).sum())
     if filled < LEAST_BUCKETS:
-        sentence = f"Only {frame.rows:,} rows {span(start, end)}: too few to say when something began."
+        held = f"in {filled} of {BUCKETS} stretches of time, {LEAST_BUCKETS} needed to say when something began"
+        sentence = f"Only {frame.rows:,} rows {span(start, end)}, {held}. {longer(end - start)}"
         return CheckResult(TOO_FEW, sentence, window_start=start, window_end=end, rows_read=frame.rows)
     usual = _usual(question, column, outcome.of if outcome else _numbers, start, end, step)
     offset = now.means - usual if usual is not None else now.means
     offset = np.where(np.isfinite(offset), offset, now.means - np.nanmean(now.means))
     found = change_point(offset, now.rows)
-    seen = _Seen(said, start, end, step, frame.rows, (*notes, *frame.notes), share=share, daily=usual is not None)
+    seen = _Seen(
+        said,
+        start,
+        end,
+        step,
+        frame.rows,
+        (*notes, *frame.notes),
+        share=share,
+        daily=usual is not None,
+        unit=unit_of(question, column),
+    )
     return _answer(found, now, seen)
 
 
@@ -126,10 +141,12 @@ def _answer(found: ChangePoint | None, now: _Buckets, seen: _Seen) -> CheckResul
         sentence = f"{said}: no moment {span(start, end)} from which it is different beyond chance"
     else:
         verdict, began = "since", start + found.at * step
-        first, last = start + found.earliest * step, start + found.latest * step
-        sure = f" (between {_clock(first, end)} and {_clock(last, end)})" if last - first >= step else ""
+        # It may lie inside the bucket before the split or inside the one after it.
+        first, last = start + max(0, found.earliest - 1) * step, min(end, start + (found.latest + 1) * step)
+        sure = f" (between {_clock(first, end)} and {_clock(last, end)})"
+        unit = "" if share else seen.unit
         levels = [_mean(now, slice(0, found.at)), _mean(now, slice(found.at, None))]
-        sentence = f"{said}: {show(levels[0])} → {show(levels[1])} since {_clock(began, end)} UTC{sure}"
+        sentence = f"{said}: {show(levels[0])} → {show(levels[1])}{unit} since {_clock(began, end)} UTC{sure}"
     chart = series(
         moments,
         now.means,
