@@ -1,18 +1,23 @@
 """How many rows there are, how many it takes to see a change, and what could be seen with these."""
 
+import math
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from pydantic import Field
 
 from bot.charts import bars
 from bot.checks.contract import MOST_ROWS, NO_DATA, CheckResult
+from bot.checks.outcome import outcome_of
 from bot.checks.registry import Params, Question
 from bot.checks.windows import against_of, features_of, longer, span, window_of
 from bot.data import OutcomeColumn
 from bot.statistics.drift import rows_to_see_shift, shift_seen_by_rows
-from bot.statistics.wording import number
+from bot.statistics.rates import share_seen_by_rows
+from bot.statistics.wording import number, percent
 
 ENOUGH, TOO_FEW = "enough", "too few rows"
+LONGEST, DAYS_FROM = timedelta(days=90), 48
 
 
 class SampleSizeParams(Params):
@@ -23,15 +28,16 @@ class SampleSizeParams(Params):
 
 def run(question: Question) -> CheckResult:
     assert isinstance(question.params, SampleSizeParams)
-    rows, data, shift = question.rows, question.rows.data, question.params.shift
+    rows, shift = question.rows, question.params.shift
     start, end, notes = window_of(question)
     against = against_of(question, start, end)
     have = rows.count("predictions", start, end)
     then = rows.count(against.part, against.start, against.end)
     features = max(1, len(features_of(question)))
     if not have or not then:
-        missing = question.model.name if not have else against.words
-        return CheckResult(NO_DATA, f"{missing} has no rows {span(start, end)}. {longer(end - start)}")
+        missing = f"{question.model.name} has no rows {span(start, end)}. {longer(end - start)}"
+        nothing = f"There is nothing to compare with: {against.words} has no rows."
+        return CheckResult(NO_DATA, nothing if have else missing, window_start=start, window_end=end)
     need = rows_to_see_shift(shift, reference_rows=then, features=features)
     seen = shift_seen_by_rows(have, reference_rows=then, features=features)
     parts = _parts(question, start, end)
@@ -40,15 +46,22 @@ def run(question: Question) -> CheckResult:
     if need is None:
         sentence = f"{against.words} has only {then:,} rows: no window, however long, would do {asked}"
     elif verdict == ENOUGH:
-        sentence = f"{have:,} rows are enough {asked} ({need:,} needed); they show one of {number(seen)}"
+        sentence = f"{have:,} rows are enough {asked} ({need:,} needed); they show one of {_two(seen)}"
     else:
-        wait = (end - start) * (need / have)
-        sentence = f"Only {have:,} of {need:,} rows needed {asked}; these show one of {number(seen)} at best"
-        sentence += f". Try window={max(1, round(wait / timedelta(hours=1)))}h"
+        sentence = f"Only {have:,} of {need:,} rows needed {asked}; these show one of {_two(seen)} at best"
+        wait = math.ceil((end - start) * (need / have) / timedelta(hours=1))
+        if wait <= LONGEST / timedelta(hours=1):
+            sentence += (
+                f"; window={wait}h would bring enough" if wait < DAYS_FROM else f"; window={-(-wait // 24)}d would"
+            )
     small = [name for name, size in parts if need is not None and size < need]
     if small and verdict == ENOUGH:
         sentence += f"; {len(small)} of {len(parts)} segments have fewer ({small[-1]})"
     shown = [("all rows", have), *parts][:MOST_ROWS]
+    answer = _answers(question, start, end)
+    rates = share_seen_by_rows(answer.share, have, reference_rows=then) if answer else None
+    if answer and rates is not None:
+        sentence += f"; {answer.words}, now {percent(answer.share)}, must move by {_two(100 * rates)} points to be seen"
     chart = bars(
         [name for name, _ in shown],
         [float(size) for _, size in shown],
@@ -57,23 +70,51 @@ def run(question: Question) -> CheckResult:
         label=f"rows; {need:,} needed" if need else "rows",
     )
     table = [
-        (name, f"{size:,}", number(shift_seen_by_rows(size, reference_rows=then, features=features)))
+        (
+            name,
+            f"{size:,}",
+            _two(shift_seen_by_rows(size, reference_rows=then, features=features)),
+            f"{_two(100 * share_seen_by_rows(answer.share, size, reference_rows=then))} points" if answer else "",
+        )
         for name, size in shown
     ]
     return CheckResult(
         verdict,
         sentence + ".",
-        columns=("segment", "rows", "shift seen (sigma)"),
+        columns=("segment", "rows", "shift seen (sigma)", "share seen"),
         rows=tuple(table),
         window_start=start,
         window_end=end,
         rows_read=have,
         reference=against.words,
         notes=(*notes, "seen: four times in five, one false alarm in twenty over all features"),
-        data={"have": have, "need": need, "seen": seen, "reference_rows": then, "column": data.prediction},
+        data={"have": have, "need": need, "seen": seen, "reference_rows": then, "share_seen": rates},
         png=chart.png,
         alt=chart.alt,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    words: str
+    share: float
+
+
+def _answers(question: Question, start: datetime, end: datetime) -> _Answers | None:
+    """The share of the answer a responder would look at; None where answers are numbers or unknown."""
+    data = question.rows.data
+    if data.prediction is None or data.prediction not in question.rows.columns("predictions"):
+        return None
+    outcome = outcome_of(question)
+    if outcome.value is None:
+        return None
+    [(_, hits, rows), *_] = question.rows.class_counts(outcome.column, outcome.value, start, end, end - start)
+    return _Answers(outcome.words, hits / rows) if 0 < hits < rows else None
+
+
+def _two(value: float) -> str:
+    """Two digits are all a plan deserves."""
+    return number(float(f"{value:.2g}"))
 
 
 def _parts(question: Question, start: datetime, end: datetime) -> list[tuple[str, int]]:

@@ -113,3 +113,18 @@ def normal_quantile(share: float) -> float:
     from scipy.special import ndtri  # noqa: PLC0415
 
     return float(ndtri(share))
+
+
+def share_seen_by_rows(
+    share: float, rows: int, *, reference_rows: int | None = None, alpha: float = 0.05, power: float = 0.8
+) -> float:
+    """By how much a share must move for a window of `rows` to show it, four times in five at the usual `power`.
+
+    Normal approximation of two proportions (Fleiss, Levin and Paik 2003, section 4): (z(1 - alpha/2) + z(power)) times
+    the standard error at `share`, which is 0 to 1; of a `share` at 0 or 1 that of half a row. No rows: 1.
+    """
+    if rows == 0 or reference_rows == 0:
+        return 1.0
+    base = min(max(share, 0.5 / rows), 1 - 0.5 / rows)
+    error = math.sqrt(base * (1 - base) * (1 / rows + (1 / reference_rows if reference_rows else 0.0)))
+    return min(1.0, (normal_quantile(1 - alpha / 2) + normal_quantile(power)) * error)

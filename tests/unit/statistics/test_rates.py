@@ -9,7 +9,7 @@ from scipy import stats
 from bot.statistics.bands import class_share, share_band
 from bot.statistics.profiles import fit_numeric
 from bot.statistics.ranges import check_range, plausible_range
-from bot.statistics.rates import compare_nulls, compare_shares, jeffreys, share_of, wilson
+from bot.statistics.rates import compare_nulls, compare_shares, jeffreys, share_of, share_seen_by_rows, wilson
 from bot.statistics.shortfall import Reason, Shortfall
 
 COUNTS = st.integers(1, 10**6).flatmap(lambda rows: st.tuples(st.integers(0, rows), st.just(rows)))
@@ -161,3 +161,20 @@ def test_a_smaller_window_has_a_wider_band():
 
 def test_share_of_keeps_its_rows():
     assert share_of(1, 4).value == 0.25
+
+
+@pytest.mark.parametrize(("share", "rows", "reference"), [(0.2, 500, 5000), (0.5, 2000, None), (0.05, 4000, 4000)])
+def test_a_move_that_is_said_to_be_seen_is_seen_four_times_in_five(share, rows, reference):
+    moved = share + share_seen_by_rows(share, rows, reference_rows=reference)
+    rng = np.random.default_rng(11)
+    seen = 0
+    for _ in range(600):
+        before = rng.binomial(reference, share) if reference else round(share * 10**7)
+        found = compare_shares(int(before), reference or 10**7, int(rng.binomial(rows, moved)), rows)
+        seen += found.p_value < 0.05
+    assert 0.72 < seen / 600 < 0.88
+
+
+def test_a_share_never_seen_needs_some_rows_too():
+    assert 0 < share_seen_by_rows(0.0, 1000) < 0.01
+    assert share_seen_by_rows(0.3, 0) == 1.0
