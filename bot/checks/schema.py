@@ -15,7 +15,7 @@ from bot.statistics.wording import percent
 
 MOST_READ = 50_000
 FEW_CATEGORIES = 60
-LEAST_SHARE = 0.01
+LEAST_SHARE, LEAST_SEEN = 0.01, 3
 ALIKE_KS, ALIKE_CATEGORIES = 0.1, 0.8
 
 
@@ -26,6 +26,11 @@ class Change:
     column: str
     what: str
     weight: float = 1.0
+    mark: str = ""
+
+    @property
+    def short(self) -> str:
+        return f"{self.column} {self.mark}"
 
 
 def run(question: Question) -> CheckResult:
@@ -44,9 +49,9 @@ def run(question: Question) -> CheckResult:
     gone, new = [name for name in expected if name not in here], [name for name in here if name not in there]
     changes = [*_renamed(gone, new, there, here)]
     told = {name for one in changes for name in one.column.split(" → ")}
-    changes += [Change(name, "is gone (no row has a value)") for name in gone if name not in told]
+    changes += [Change(name, "is gone (no row has a value)", mark="gone") for name in gone if name not in told]
     if against.part == "predictions" or _wide(there, here):
-        changes += [Change(name, f"is new ({_kind(here[name])})", 0.5) for name in new if name not in told]
+        changes += [Change(name, f"is new ({_kind(here[name])})", 0.5, "new") for name in new if name not in told]
     for name in [name for name in here if name in there]:
         changes += _column_changes(name, there[name], here[name])
     changes.sort(key=lambda one: -one.weight)
@@ -62,7 +67,7 @@ def _answer(sides: Sides, changes: list[Change], columns: int) -> CheckResult:
     more = f"; {len(changes)} changes in all" if len(changes) > 1 else ""
     sentence = f"{first.column} {first.what}{more}"
     chart = bars(
-        [f"{one.column}: {one.what}"[:48] for one in changes[:MOST_ROWS]],
+        [one.short for one in changes[:MOST_ROWS]],
         [one.weight for one in changes[:MOST_ROWS]],
         title=sentence,
         percent=True,
@@ -95,7 +100,7 @@ def _wide(there: Mapping[str, Column], here: Mapping[str, Column]) -> bool:
 def _column_changes(name: str, then: Column, now: Column) -> list[Change]:
     kind, kind_now = _kind(then), _kind(now)
     if kind != kind_now:
-        return [Change(name, f"was {kind}, is {kind_now}")]
+        return [Change(name, f"was {kind}, is {kind_now}", mark="type")]
     if kind != "text":
         return []
     counts, counts_now = count_categories(then)[0], count_categories(now)[0]
@@ -103,13 +108,13 @@ def _column_changes(name: str, then: Column, now: Column) -> list[Change]:
         return []
     rows, rows_now = max(1, sum(counts.values())), max(1, sum(counts_now.values()))
     found = [
-        Change(name, f"has the new category {category!r}", size / rows_now)
+        Change(name, f"has the new category {category!r}", size / rows_now, f"+ {category}")
         for category, size in counts_now.items()
-        if category not in counts and size / rows_now >= LEAST_SHARE
+        if category not in counts and size >= LEAST_SEEN and size / rows_now >= LEAST_SHARE
     ]
     expected = {category: size / rows for category, size in counts.items() if size / rows >= LEAST_SHARE}
     return found + [
-        Change(name, f"has no {category!r} any more", share)
+        Change(name, f"has no {category!r} any more", share, f"- {category}")
         for category, share in expected.items()
         if category not in counts_now and share * rows_now >= 10  # noqa: PLR2004
     ]
