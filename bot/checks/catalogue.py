@@ -49,7 +49,7 @@ for _check in (
         "duplicates",
         "Rows that came more than once",
         "DuplicatesParams",
-        ("none", "duplicated", "too many rows", *ANY),
+        ("none", "duplicated", "too many rows", "can't tell", *ANY),
         "bot.checks.duplicates",
     ),
     Check(

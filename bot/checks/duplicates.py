@@ -16,6 +16,7 @@ from bot.statistics.rates import ShareChange, compare_shares
 from bot.statistics.wording import percent
 
 MOST_READ = 1_000_000
+CANT_TELL = "can't tell"
 LEAST_CHANGE = 0.005
 MINUTE = np.timedelta64(1, "m")
 MIX = np.uint64(0x9E3779B97F4A7C15)
@@ -41,6 +42,11 @@ def run(question: Question) -> CheckResult:
         return counted.answer("too many rows", f"{sentence} Ask for a shorter window.")
     names = [key] if key else rows.columns("predictions")
     now = rows.window("predictions", counted.start, counted.end, list(dict.fromkeys([*names, data.time])))
+    coarse = {name for name in names if any(note.startswith(f"{name} ") and "2^53" in note for note in now.notes)}
+    names = [name for name in names if name not in coarse]
+    if not names or names == [data.time]:
+        sentence = f"{', '.join(sorted(coarse))} holds whole numbers beyond 2^53, too large to tell apart here."
+        return counted.answer(CANT_TELL, f"{sentence} Hand it over as text, or name another column with key=.")
     known = set(rows.columns(against.part))
     wanted = [name for name in names if name in known]
     then = (
