@@ -4,11 +4,16 @@ from bot.charts import ranking
 from bot.checks.contract import MOST_ROWS, TOO_FEW, CheckResult
 from bot.checks.registry import Question
 from bot.checks.windows import features_of, read_sides, unit_of
+from bot.core.errors import BotError
 from bot.statistics.drift import FeatureDrift, compare_frames
 
 
 def run(question: Question) -> CheckResult:
-    features = features_of(question)
+    configured, there = features_of(question), set(question.rows.columns("predictions"))
+    features = [name for name in configured if name in there]
+    gone = [name for name in configured if name not in there]
+    if not features:
+        raise BotError(f"The predictions have none of the features of muster.yaml ({', '.join(gone[:MOST_ROWS])}).")
     sides = read_sides(question, features)
     if isinstance(sides, CheckResult):
         return sides
@@ -32,6 +37,7 @@ def run(question: Question) -> CheckResult:
         )
     else:
         sentence = f"None of {len(judged)} features shifted enough to matter (most: {said})"
+    sentence += f"; {', '.join(gone[:3])} {'is' if len(gone) == 1 else 'are'} gone, ask `schema`" if gone else ""
     chart = ranking(
         [one.feature for one in judged],
         [_score(one) for one in judged],
