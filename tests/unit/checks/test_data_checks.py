@@ -92,6 +92,35 @@ def test_too_little_history_is_an_answer(write):
     assert "6 needed" in found.sentence
 
 
+def hourly(folder, sizes):
+    """Rows of each hour, the newest hour first."""
+    random = np.random.default_rng(SEED)
+    stamps = np.concatenate(
+        [
+            loans.END - np.timedelta64(hour, "h") - random.integers(1, 3600, size) * np.timedelta64(1, "s")
+            for hour, size in enumerate(sizes)
+        ]
+    )
+    loans.save(folder, "predictions", columns(stamps.size) | {"at": stamps})
+
+
+def test_an_outage_in_the_past_does_not_hide_the_next_one(write):
+    folder = write(columns(100))
+    hourly(folder, [500, *[1000] * 12, 3, *[1000] * 12])
+    found = ask(folder, "row_count")
+    assert found.verdict == "low"
+    assert found.notes == ("1 earlier windows that were far from the others are left out",)
+
+
+def test_with_weeks_of_history_the_same_weekday_counts(write):
+    """Sundays bring a tenth; the window ends on a Sunday's midnight."""
+    folder = write(columns(100))
+    hourly(folder, [(40 if (hour // 24) % 7 == 0 else 400) for hour in range(24 * 50)])
+    found = ask(folder, "row_count")
+    assert found.reference == "the same hours of the same weekday in 7 weeks before"
+    assert found.verdict == "ok", found.sentence
+
+
 def test_fresh_rows_and_stale_ones(write):
     folder = write(columns(1000), earlier=columns(30_000, 2))
     assert ask(folder, "freshness").verdict == "fresh"
@@ -134,6 +163,12 @@ def test_types_and_categories_that_changed_are_listed(write):
     assert "amount was a number, is text" in told
     assert "country has the new category 'France'" in told
     assert "country has no 'FR' any more" in told
+
+
+def test_a_rare_category_seen_once_is_no_change(write):
+    now = columns(60)
+    now["country"][7] = "AT"
+    assert ask(write(now, columns(5000, 2)), "schema").verdict == "same"
 
 
 def test_without_a_reference_a_column_without_values_is_gone(write):
@@ -181,6 +216,15 @@ def test_a_key_that_is_no_column_says_what_there_is(write):
     assert "`id`" in found.sentence
 
 
+def test_keys_too_large_to_tell_apart_are_not_called_duplicates(write):
+    now = columns(1000)
+    now["id"] = np.arange(1000) + 2**60
+    found = ask(write(now, columns(5000, 2)), "duplicates key=id")
+    assert found.verdict == "can't tell"
+    assert "as text" in found.sentence
+    assert ask(write(now, columns(5000, 2)), "duplicates").verdict == "none"
+
+
 def test_a_change_of_the_answers_is_dated(write):
     now = columns(7200)
     now["answer"][-600:] = "late"
@@ -190,6 +234,15 @@ def test_a_change_of_the_answers_is_dated(write):
     assert "share of late: 20 % → 100 % since 23:00 UTC" in found.sentence
     assert found.data["since"].startswith("2026-11-01T23:00")
     assert ask(folder, "since_when feature=amount").verdict == "no change"
+
+
+def test_rows_of_a_short_history_are_enough_to_date_a_change(write):
+    now = columns(3600)
+    now["amount"][-900:] += 40
+    folder = write(now, hours=1.0, data="prediction: answer\nfeatures: {amount: {unit: EUR}}\nwindow: 7d")
+    found = ask(folder, "since_when feature=amount")
+    assert found.verdict == "since"
+    assert "EUR since 23:45 UTC (between 23:4" in found.sentence
 
 
 def test_a_daily_rhythm_is_no_change(write):
@@ -217,6 +270,9 @@ def test_rows_enough_and_too_few(write):
     few = ask(folder, "sample_size shift=0.1")
     assert few.verdict == "too few rows"
     assert "rows needed to see a shift of 0.1 sigma" in few.sentence
+    assert "share of late, now 20 %, must move by" in enough.sentence
+    assert all(row[3].endswith(" points") for row in enough.rows)
+    assert 0.03 < enough.data["share_seen"] < 0.05
 
 
 def test_what_shifted_most_comes_first_by_importance(write):
@@ -229,6 +285,15 @@ def test_what_shifted_most_comes_first_by_importance(write):
     assert found.rows[0][0] == "amount"
     assert found.sentence.startswith("2 of 2 features shifted, most of all amount: median 3")
     assert ask(write(columns(2000, 7), columns(5000, 2), data=data), "top_shifted").verdict == "stable"
+
+
+def test_a_feature_that_is_gone_does_not_hide_the_others(write):
+    now = columns(2000, 7)
+    now.pop("country")
+    data = "prediction: answer\nfeatures: {amount: {}, country: {}}"
+    found = ask(write(now, columns(5000, 2), data=data), "top_shifted")
+    assert found.verdict == "stable"
+    assert "country is gone, ask `schema`" in found.sentence
 
 
 def alert(minutes, **known):
