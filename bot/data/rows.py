@@ -92,7 +92,9 @@ class FileRows:
         if not files.are_parquet:
             size = sum(path.stat().st_size for path in files.paths)
             return Scan(size, size)
-        time = self._known(part, self.data.time)
+        known = self._described(part)
+        whole = start is None and end is None  # a reference needs no time
+        time = next(iter(known)) if whole and self.data.time not in known else self._known(part, self.data.time)
         edges = [None if edge is None else edge.astimezone(UTC).isoformat() for edge in (start, end)]
         moment = "try_cast({} AS TIMESTAMPTZ) {} CAST(? AS TIMESTAMPTZ)"
         inside = (moment.format("stats_max_value", ">="), moment.format("stats_min_value", "<"))
