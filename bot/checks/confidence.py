@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import Field
 
 from bot.charts import distributions
+from bot.checks.batches import batches_of
 from bot.checks.contract import TOO_FEW, CheckResult
 from bot.checks.registry import Params, Question
 from bot.checks.windows import Sides, read_sides, span
@@ -42,7 +43,7 @@ def run(question: Question) -> CheckResult:
     params, data = question.params, question.rows.data
     assert isinstance(params, ConfidenceParams)
     scores = _score_columns(question)
-    sides = read_sides(question, [*scores, *([data.prediction] if data.prediction else [])])
+    sides = read_sides(question, [*scores, *([data.prediction] if data.prediction else []), data.time])
     if isinstance(sides, CheckResult):
         return sides
     lost = [name for name in scores if name not in sides.then.columns]
@@ -54,7 +55,7 @@ def run(question: Question) -> CheckResult:
     classes = _classes(question, sides)
     then, now = (_confidence(side, scores, classes) for side in (sides.then, sides.now))
     threshold = params.threshold or (LOW_OF_TWO if now.classes == TWO else LOW_OF_MANY)
-    found = compare_confidence(then, now, threshold)
+    found = compare_confidence(then, now, threshold, batches=batches_of(question, sides))
     if isinstance(found, Shortfall):
         return sides.answer(TOO_FEW, f"{' and '.join(scores[:2])}: {found.sentence}")
     return _answer(sides, then, now, found)

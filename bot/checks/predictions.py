@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from bot.charts import Chart, bars, categories, distributions
+from bot.checks.batches import Places, batches_of
 from bot.checks.contract import MOST_ROWS, TOO_FEW, CheckResult
+from bot.checks.labelled import texts
 from bot.checks.outcome import watched_value
 from bot.checks.registry import Params, Question
 from bot.checks.windows import Sides, read_sides, span, unit_of
@@ -15,6 +17,7 @@ from bot.core.errors import BotError, unknown
 from bot.statistics.columns import Column, as_numbers, count_categories
 from bot.statistics.drift import DriftPolicy, FeatureDrift, compare_frames
 from bot.statistics.predictions import (
+    LEAST_WINDOWS,
     ClassShift,
     Spike,
     are_classes,
@@ -23,7 +26,8 @@ from bot.statistics.predictions import (
     default_change,
     judged_by,
     matters,
-    share_spread,
+    robust_swing,
+    swing_of,
     value_spike,
 )
 from bot.statistics.rates import ShareChange, compare_nulls
@@ -86,7 +90,7 @@ def run(question: Question) -> CheckResult:
         raise BotError(
             f"Name the column of {question.model.name}'s answers in muster.yaml: `data.prediction` or `data.score`."
         )
-    sides = read_sides(question, columns)
+    sides = read_sides(question, [*columns, data.time])
     if isinstance(sides, CheckResult):
         return sides
     both = [name for name in columns if name in sides.then.columns]
@@ -108,7 +112,7 @@ def changed(change: ShareChange) -> bool:
 def _look(question: Question, params: PredictionsParams, sides: Sides, columns: list[str]) -> Answers | Shortfall:
     classes: tuple[ClassShift, ...] = ()
     numbers, retyped, short = [], [], None
-    default, data = None, question.rows.data
+    default, data, batches = None, question.rows.data, batches_of(question, sides)
     for name in columns:
         then, now = sides.then.columns[name], sides.now.columns[name]
         if changed_type(then, now):
@@ -118,9 +122,10 @@ def _look(question: Question, params: PredictionsParams, sides: Sides, columns: 
             if isinstance(shifts, Shortfall):
                 short = shifts
             else:
-                classes = classes or _led_by(question, params.value, _swings(question, sides, name, shifts))
+                classes = classes or _led_by(question, params.value, _swings(question, sides, name, shifts, batches))
         else:
-            drift = compare_frames({name: then}, {name: now}, policy=DriftPolicy(alpha=SURE))[0]
+            earlier = {name: [then[places] for places in batches]}
+            drift = compare_frames({name: then}, {name: now}, policy=DriftPolicy(alpha=SURE), batches=earlier)[0]
             short = drift.shortfall or short
             if drift.shortfall is None:
                 numbers.append(Numbers(name, drift, value_spike(then, now)))
@@ -135,16 +140,21 @@ def _look(question: Question, params: PredictionsParams, sides: Sides, columns: 
     return found
 
 
-def _swings(question: Question, sides: Sides, column: str, shifts: Sequence[ClassShift]) -> tuple[ClassShift, ...]:
-    """Judge shares that moved by how far the thirty windows before swing by themselves."""
+def _swings(
+    question: Question, sides: Sides, column: str, shifts: Sequence[ClassShift], batches: Sequence[Places]
+) -> tuple[ClassShift, ...]:
+    """Judge shares that moved by how far windows swing by themselves: the reference's, else the thirty before."""
     length = sides.end - sides.start
     first = sides.start - EARLIER * length
+    names = texts(sides.then.columns[column]) if len(batches) >= LEAST_WINDOWS else None
 
-    def spread(value: str) -> float | None:
+    def swing(value: str) -> float | None:
+        if names is not None:
+            return swing_of([float((names[places] == value).mean()) for places in batches])
         counts = question.rows.class_counts(column, value, first, sides.start, length)
-        return share_spread([hits for _, hits, _ in counts], [rows for _, _, rows in counts])
+        return robust_swing([hits for _, hits, _ in counts], [rows for _, _, rows in counts])
 
-    return tuple(judged_by(one, spread(one.name)) if one.moved else one for one in shifts)
+    return tuple(judged_by(one, swing(one.name)) if one.moved else one for one in shifts)
 
 
 def _led_by(question: Question, value: str | None, shifts: tuple[ClassShift, ...]) -> tuple[ClassShift, ...]:

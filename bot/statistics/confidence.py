@@ -4,6 +4,7 @@ Confidence is what the model says, not how often it is right: that is calibratio
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Column, Floats, as_numbers
+from bot.statistics.predictions import swing_of
 from bot.statistics.rates import CONFIDENCE, Interval, ShareChange, compare_shares, normal_quantile
 from bot.statistics.shortfall import Shortfall, all_null, too_few_rows
 
@@ -115,12 +117,20 @@ def of_probabilities(columns: list[Column]) -> Confidence | NotChances:
 
 
 def compare_confidence(
-    reference: Confidence, current: Confidence, threshold: float, *, alpha: float = SURE, confidence: float = CONFIDENCE
+    reference: Confidence,
+    current: Confidence,
+    threshold: float,
+    *,
+    batches: Sequence[NDArray[np.intp]] = (),
+    alpha: float = SURE,
+    confidence: float = CONFIDENCE,
 ) -> ConfidenceChange | Shortfall:
     """How sure the model says it is now, against then.
 
     It went somewhere when the share of rows below the threshold moved by two points, or the mean by a point and a tenth
     of the reference's standard deviation, and that beyond chance (p < `alpha` in either of the two tests, halved).
+    `batches` are the places of the reference's rows in windows of its own: with ten or more, what is no further than
+    such windows swing by themselves is no change.
     """
     then, now = reference.top[reference.known], current.top[current.known]
     for side, rows, where in (
@@ -138,6 +148,11 @@ def compare_confidence(
     spread = 0.0 if then.min() == then.max() else float(then.std())
     effect = difference / spread if spread else math.copysign(math.inf, difference) if difference else 0.0
     reach = normal_quantile(0.5 + confidence / 2) * error
+    parts = [part[~np.isnan(part)] for part in (reference.top[places] for places in batches)]
+    swings = (
+        swing_of([float((part < threshold).mean()) for part in parts if part.size]),
+        swing_of([float(part.mean()) for part in parts if part.size]),
+    )
     return ConfidenceChange(
         _level(reference),
         _level(current),
@@ -147,17 +162,23 @@ def compare_confidence(
         Interval(difference - reach, difference + reach),
         effect,
         p_value,
-        _direction(low, difference, effect, p_value, alpha / 2),
+        _direction(low, difference, effect, p_value, alpha / 2, swings),
     )
 
 
 def _direction(
-    low: ShareChange, difference: float, effect: float, p_value: float, alpha: float
+    low: ShareChange,
+    difference: float,
+    effect: float,
+    p_value: float,
+    alpha: float,
+    swings: tuple[float | None, float | None],
 ) -> Literal["less", "more"] | None:
     """The share of unsure rows decides where it moved: it is what people have to look at."""
-    if low.p_value < alpha and abs(low.difference) >= LEAST_SHARE:
+    low_swing, swing = (one or 0.0 for one in swings)
+    if low.p_value < alpha and abs(low.difference) >= max(LEAST_SHARE, low_swing):
         return "less" if low.difference > 0 else "more"
-    if p_value < alpha and abs(difference) >= LEAST_MEAN and abs(effect) >= LEAST_EFFECT:
+    if p_value < alpha and abs(difference) >= max(LEAST_MEAN, swing) and abs(effect) >= LEAST_EFFECT:
         return "less" if difference < 0 else "more"
     return None
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bot.statistics.columns import Column, as_numbers, category_text, count_categories, is_numeric
+from bot.statistics.mean_shift import usual_mean
 from bot.statistics.multiplicity import holm
 from bot.statistics.rates import ShareChange, compare_shares
 from bot.statistics.shortfall import Shortfall, all_null, too_few_rows
@@ -137,25 +138,32 @@ def default_change(reference: Column, current: Column, default: str | float | bo
     return compare_shares(*sides[0], *sides[1])
 
 
-def share_spread(hits: Sequence[int], rows: Sequence[int]) -> float | None:
-    """The robust standard deviation (1.4826 MAD) of the shares of earlier windows, `hits` of `rows` in each.
+def swing_of(values: Sequence[float], *, false_alarm_rate: float = SURE) -> float | None:
+    """How far the next window's value may lie from the middle by chance: half of Student's prediction interval of the
+    values of earlier windows, in their unit. None with fewer than ten."""
+    if len(values) < LEAST_WINDOWS:
+        return None
+    usual = usual_mean(values, false_alarm_rate=false_alarm_rate)
+    return None if usual is None else (usual.upper - usual.lower) / 2
 
-    Windows with under `LEAST_ROWS` rows don't count; None with fewer than ten others.
-    """
+
+def robust_swing(hits: Sequence[int], rows: Sequence[int], *, sigmas: float = 4.0) -> float | None:
+    """As `swing_of`, of the shares of `hits` in `rows` of windows just before, some of which may already be in trouble:
+    `sigmas` times 1.4826 MAD. Windows with under `LEAST_ROWS` rows don't count; None with fewer than ten others."""
     size, count = np.asarray(rows, dtype=np.float64), np.asarray(hits, dtype=np.float64)
     full = size >= LEAST_ROWS
     if full.sum() < LEAST_WINDOWS:
         return None
     shares = count[full] / size[full]
-    return MAD_IN_SIGMAS * float(np.median(np.abs(shares - np.median(shares))))
+    return sigmas * MAD_IN_SIGMAS * float(np.median(np.abs(shares - np.median(shares))))
 
 
-def judged_by(shift: ClassShift, spread: float | None, *, sigmas: float = 4.0) -> ClassShift:
-    """The same shift, not `moved` where earlier windows swing as far by themselves.
+def judged_by(shift: ClassShift, swing: float | None) -> ClassShift:
+    """The same shift, not `moved` where windows swing as far by themselves.
 
     Hours differ from each other, so the noise of sampling alone would call every evening a change.
     """
-    if spread is None or abs(shift.change.difference) > sigmas * spread:
+    if swing is None or abs(shift.change.difference) > swing:
         return shift
     return replace(shift, moved=False)
 

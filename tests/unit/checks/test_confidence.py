@@ -54,6 +54,18 @@ def test_clean_windows_stay_usual(tmp_path):
         assert ask(config, "confidence").verdict == "usual"
 
 
+def test_a_reference_with_times_tells_how_much_its_own_hours_swing(tmp_path):
+    hours = [two(at, 400, 2 + np.sin(at / 3)) for at in range(40)]
+    then = {"score": np.concatenate([one["score"] for one in hours]), "at": answers.times(16_000, hours=40, before=500)}
+    calm = ask(answers.write(tmp_path, {"score": two(1, 1000, 2.8)["score"]}, then, data="score: score"), "confidence")
+    assert calm.verdict == "usual", calm.sentence
+    now = {"score": np.full(1000, 0.5)}
+    assert ask(answers.write(tmp_path, now, then, data="score: score"), "confidence").verdict == "less sure"
+    steady = {"score": then["score"]}
+    now = {"score": two(1, 1000, 2.8)["score"]}
+    assert ask(answers.write(tmp_path, now, steady, data="score: score"), "confidence").verdict == "surer"
+
+
 def test_numbers_that_are_no_chances_are_told(tmp_path):
     logits = {"score": np.random.default_rng(0).normal(0, 4, 3000)}
     found = ask(answers.write(tmp_path, logits, logits, data="score: score"), "confidence")

@@ -80,6 +80,18 @@ def test_hours_that_swing_by_themselves_are_no_change(tmp_path):
     assert ask(steady, "predictions").verdict == "moved"
 
 
+def test_a_reference_with_times_tells_how_much_its_own_hours_swing(tmp_path):
+    hours = [rows(at, 400, late=0.18 + 0.16 * np.sin(at / 3), shift=np.cos(at / 3)) for at in range(40)]
+    then = {name: np.concatenate([one[name] for one in hours]) for name in ("answer", "score")}
+    then["at"] = answers.times(16_000, hours=40, before=500)
+    calm = ask(answers.write(tmp_path, rows(1, 1000, late=0.3, shift=0.9), then, data=DATA), "predictions")
+    assert calm.verdict == "usual", calm.sentence
+    far = ask(answers.write(tmp_path, rows(1, 1000, late=0.9), then, data=DATA), "predictions")
+    assert far.verdict == "moved"
+    then["at"] = np.repeat(then["at"][:1], 16_000)
+    assert ask(answers.write(tmp_path, rows(1, 1000, late=0.3), then, data=DATA), "predictions").verdict == "moved"
+
+
 def test_numbers_are_told_in_their_unit(tmp_path):
     rng = np.random.default_rng(3)
     now, then = ({"minutes": rng.gamma(3, scale, count)} for scale, count in ((20, 2000), (12, 20_000)))

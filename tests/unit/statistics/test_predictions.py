@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from bot.statistics.predictions import (
     are_classes,
@@ -13,7 +14,8 @@ from bot.statistics.predictions import (
     class_shifts,
     default_change,
     judged_by,
-    share_spread,
+    robust_swing,
+    swing_of,
     value_spike,
 )
 from bot.statistics.rates import compare_shares
@@ -117,15 +119,23 @@ def test_text_where_numbers_were_is_told_apart_from_nothing():
 
 
 def test_windows_that_swing_hold_back_a_change():
-    assert share_spread([5] * 9, [100] * 9) is None
-    assert share_spread([5] * 30, [100] * 30) == 0
-    swinging = share_spread([10, 30] * 15, [100] * 30)
-    assert swinging == pytest.approx(1.4826 * 0.1)
+    assert robust_swing([5] * 9, [100] * 9) is None
+    assert robust_swing([5] * 30, [100] * 30) == 0
+    swinging = robust_swing([10, 30] * 15, [100] * 30)
+    assert swinging == pytest.approx(4 * 1.4826 * 0.1)
     moved = class_shifts(objects(["a", "b"] * 500), objects(["a"] * 700 + ["b"] * 300))[0]
     assert moved.moved
     assert not judged_by(moved, swinging).moved
     assert judged_by(moved, 0.0).moved
     assert judged_by(moved, None).moved
+
+
+def test_a_swing_is_students_prediction_interval():
+    values = np.random.default_rng(0).normal(0.2, 0.05, 30)
+    expected = stats.t.ppf(0.9995, 29) * values.std(ddof=1) * np.sqrt(1 + 1 / 30)
+    assert swing_of(values.tolist()) == pytest.approx(expected)
+    assert swing_of([0.1] * 9) is None
+    assert swing_of([0.1] * 10) == pytest.approx(0, abs=1e-12)
 
 
 @given(st.lists(WILD, max_size=80), st.lists(WILD, max_size=80))

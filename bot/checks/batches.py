@@ -1,0 +1,27 @@
+"""The reference in pieces as long as the window: hours and days differ by themselves, and they tell by how much."""
+
+from datetime import timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from bot.checks.registry import Question
+from bot.checks.windows import LEAST_ROWS, Sides
+
+Places = NDArray[np.intp]
+
+
+def batches_of(question: Question, sides: Sides) -> list[Places]:
+    """The places of the reference's rows in each window-long piece of its time with rows enough; none without times."""
+    times = sides.then.columns.get(question.rows.data.time)
+    if times is None or times.dtype.kind != "M" or not times.size:
+        return []
+    length = np.timedelta64(int((sides.end - sides.start) / timedelta(microseconds=1)), "us")
+    known = np.flatnonzero(~np.isnat(times))
+    if not known.size:
+        return []
+    moments = times[known].astype("datetime64[us]")
+    piece = (moments - moments.min()) // length
+    order = np.argsort(piece, kind="stable")
+    _, starts = np.unique(piece[order], return_index=True)
+    return [known[places] for places in np.split(order, starts[1:]) if places.size >= LEAST_ROWS]
