@@ -68,6 +68,19 @@ class _Sides:
         price = math.log(self.rows + 1) + unusual(moved, USUAL_ODDS)
         return np.asarray(np.minimum(self.left(shares), price).sum(axis=-1))
 
+    def drift(self) -> float:
+        """The cost of the cheapest story without a fault: each category by itself, or one alone."""
+        found = [float(self.cost(self.then))]
+        known = np.flatnonzero(self.then > 1 / self.rows)
+        p, q = (np.clip(side[known], 0.5 / self.rows, 1 - 0.5 / self.rows) for side in (self.then, self.now))
+        moved = np.log(q / (1 - q)) - np.log(p / (1 - p))
+        prices = math.log(self.rows + 1) + math.log(max(known.size, 1)) + 1.5 * unusual(moved, USUAL_ODDS)
+        for at, price, share, usual in zip(known, prices, q, p, strict=True):
+            shares = self.then * (1 - share) / (1 - usual)
+            shares[at] = share
+            found.append(float(self.cost(shares) + price))
+        return min(found)
+
     def explained(self, shares: Floats) -> float:
         """The part of the distance to the reference (differences of shares, or the misfit) that goes away."""
         left, before = (float(np.abs(self.now - one).sum()) for one in (shares, self.then))
@@ -98,14 +111,14 @@ def explain_category_profiles(then: CategoricalProfile, now: CategoricalProfile)
 
 
 def _ranked(names: list[str], shares: Floats, sides: _Sides) -> list[FaultHypothesis]:
-    at_first = float(sides.cost(sides.then))
+    drift = sides.drift()
     scored: list[tuple[float, int, _Candidate, float, float]] = []
     for candidate in _candidates(names, shares, sides):
         share, cost = _fit(candidate, sides)
         expected = (1 - share) * sides.then + share * _smooth(candidate.shares, sides)
         explained = sides.explained(expected)
         total = cost + candidate.cost + PRICE
-        if total < at_first and share >= LEAST_SHARE and explained >= LEAST_EXPLAINED:
+        if total < drift and share >= LEAST_SHARE and explained >= LEAST_EXPLAINED:
             scored.append((total, len(scored), candidate, share, explained))
     scored.sort(key=lambda entry: entry[:2])
     return [_hypothesis(candidate, share, explained) for _, _, candidate, share, explained in scored[:MOST_TOLD]]
@@ -139,7 +152,6 @@ def _candidates(names: list[str], shares: Floats, sides: _Sides) -> Iterator[_Ca
     shares_now = sides.now
     moved = [int(at) for at in np.argsort(-np.abs(shares_now - shares), kind="stable")[:CONSIDERED]]
     among = math.log(max(1, int(np.count_nonzero(shares))))
-    known = among + math.log(sides.rows + 1)  # what is often so is the more often by itself
     yield from _swaps(names, shares, moved, among)
     yield from _respellings(names, shares, shares_now)
     yield from _renames(names, shares, shares_now, moved)
@@ -149,7 +161,7 @@ def _candidates(names: list[str], shares: Floats, sides: _Sides) -> Iterator[_Ca
             target[at] = 1.0
             usual = f"usually {percent(float(shares[at]))}" if shares[at] else "never seen before"
             what = f"{names[at]} is filled in ({percent(float(shares_now[at]))} of rows, {usual})"
-            yield _Candidate(FaultKind.FILLED, target, what, "", known if shares[at] else 0.0)
+            yield _Candidate(FaultKind.FILLED, target, what, "", among if shares[at] else 0.0)
         elif shares[at] >= LEAST_SHARE and shares_now[at] < shares[at] / 10:
             target = shares.copy()
             target[at] = 0.0

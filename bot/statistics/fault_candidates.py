@@ -58,7 +58,7 @@ SCANNED_BEST = 2
 NEXT_TO, NEAR_PRICE = 0.15, 5
 DIGITS = 4
 MOST_HEAPS = 6
-LEAST_FACTOR = 0.4
+LEAST_FACTOR, LARGEST_FACTOR = 0.4, 1e15
 SCANNED_MOVES = np.geomspace(0.5, 2e3, 90)
 
 
@@ -100,7 +100,7 @@ def candidates(sides: Comparison) -> Iterator[Candidate]:
 
 def _one_left(values: Floats) -> bool:
     """Whole numbers made so small that rounding leaves one of them are rather filled."""
-    low, high = np.round(values[[int(0.05 * values.size), int(0.95 * values.size)]])
+    low, high = np.round(values[[int(0.1 * values.size), int(0.9 * values.size)]])
     return bool(low == high)
 
 
@@ -185,6 +185,7 @@ def _measured(sides: Comparison) -> Iterator[Candidate]:
     pairs = _heaps_moved(sides)
     with np.errstate(all="ignore"):
         ratios = pairs[:, 1] / pairs[:, 0]
+    ratios = ratios[(ratios > 1 / LARGEST_FACTOR) & (ratios < LARGEST_FACTOR)]
     ratios = ratios[np.isfinite(ratios) & (ratios > 0) & (np.abs(np.log(np.maximum(ratios, 1e-300))) > LEAST_FACTOR)]
     factors = np.log(np.concatenate([ratios, SCANNED, 1 / SCANNED]))
     with np.errstate(over="ignore", under="ignore"):

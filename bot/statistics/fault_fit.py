@@ -37,6 +37,7 @@ FARTHEST_MOVE = 1.5
 FARTHEST_STRETCH = math.log(1.5)
 KNOTS = (1, 2, 4, 7)
 MOST_RESTLESS = 3
+MOST_OUTSIDE = 4.0
 GROUPS = 8
 NO_BETTER = 1e-7
 STEPS = 30
@@ -254,7 +255,7 @@ class Comparison:
                 weights, fitted = _fit_tilt(shares, self.seen, np.column_stack([hats, extra]))
                 steep = np.sqrt(shares @ (hats @ weights[:count]) ** 2)
                 paid = count * self.a_number + price + float(unusual(steep, USUAL_TILT))
-                found.append(Mixture(0.0, float(self.misfit(fitted)), paid))
+                found.append(Mixture(0.0, float(self.misfit(_kept_inside(shares, fitted))), paid))
         return found
 
     def _restless_atoms(self) -> list[tuple[Floats, float]]:
@@ -395,6 +396,13 @@ def _fit_tilt(shares: Floats, seen: Floats, basis: Floats) -> tuple[Floats, Floa
         if done:
             break
     return weights, np.maximum(fitted, 1e-12)
+
+
+def _kept_inside(shares: Floats, fitted: Floats) -> Floats:
+    """Drift weighs what was there anew; where no row was, it brings next to none."""
+    bound = np.where(shares <= 1.5 * shares.min(), MOST_OUTSIDE * shares, np.inf)
+    kept = np.minimum(fitted, bound)
+    return np.asarray(kept / kept.sum())
 
 
 def _likelihood(shares: Floats, seen: Floats) -> float:

@@ -27,6 +27,7 @@ from bot.statistics.stale import stale
 from bot.statistics.wording import percent
 
 POINTS = 4096
+LARGEST = 1e290  # differences and multiples of larger values are no float64
 PRICE = 8.0
 """What naming any fault costs, in the units of the misfit."""
 MILD, MILD_PRICE = 3.0, 8.0
@@ -66,7 +67,8 @@ def explain_profiles(reference: NumericProfile, current: NumericProfile) -> list
         loose = not (isinstance(reference, ExactProfile) and isinstance(current, ExactProfile))
         then, now = (_finite(side.points(POINTS)) for side in (reference, current))
         if min(then.size, now.size) >= LEAST_ROWS:
-            found = _ranked(Comparison(then, now, reference.present, current.present, loose))
+            with np.errstate(over="ignore", under="ignore", divide="ignore", invalid="ignore"):
+                found = _ranked(Comparison(then, now, reference.present, current.present, loose))
     nulls = null_burst(reference.nulls, reference.rows, current.nulls, current.rows)
     if nulls is None:
         return found
@@ -74,7 +76,7 @@ def explain_profiles(reference: NumericProfile, current: NumericProfile) -> list
 
 
 def _finite(values: Floats) -> Floats:
-    return values[np.isfinite(values)]
+    return np.clip(values[np.isfinite(values)], -LARGEST, LARGEST)
 
 
 def _ranked(sides: Comparison) -> list[FaultHypothesis]:

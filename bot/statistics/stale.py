@@ -70,7 +70,7 @@ def _drawn_again(then: Floats, now: Floats) -> FaultHypothesis | None:
     doubled = _doubled(now)
     more = (doubled - usual) / max(1 - usual, 1e-9)
     error = np.sqrt(max(usual, 1 / now.size) * (1 - usual) / now.size)
-    if usual > MOST_DOUBLED or more < max(LEAST_DOUBLED, 6 * error):
+    if usual > MOST_DOUBLED or more < max(LEAST_DOUBLED, 6 * error, 1.2 * usual):
         return None
     said = f"{percent(doubled)} of rows repeat the value of an earlier row (usually {percent(usual)})"
     return FaultHypothesis(FaultKind.STALE, None, more, min(1.0, more), f"{said}: the values look stale", REMEDY)
