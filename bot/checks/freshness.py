@@ -1,18 +1,60 @@
-"""How old the newest row is, against the longest pause there usually is between rows."""
+"""How old the newest row and the newest label are, against the longest pause there usually is between them."""
 
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.charts import bars
 from bot.checks.contract import CheckResult
 from bot.checks.registry import Question
+from bot.core.errors import BotError
 
-LOOKED_AT = (timedelta(hours=6), timedelta(days=2), timedelta(days=14), timedelta(days=90))
+LOOKED_AT = (timedelta(days=14), timedelta(days=90))
 ENOUGH = 50
+LEAST_MOMENTS = 3
 MOST_READ = 200_000
 OVER = 1.5
 LEAST = timedelta(minutes=1)
+ONCE, AGAIN_WITHIN = 3.0, timedelta(days=3)
+"""A pause over three times the next longest, in three days or more, was an outage: what is daily would come again."""
+UNITS = (
+    (timedelta(days=1), "days"),
+    (timedelta(hours=1), "hours"),
+    (timedelta(minutes=1), "minutes"),
+    (timedelta(seconds=1), "seconds"),
+)
+Moments = NDArray[np.datetime64]
+
+
+@dataclass(frozen=True, slots=True)
+class Arrivals:
+    """what: `row` or `label`. pause: the longest usual one between two of them; seen: over which time."""
+
+    what: str
+    latest: datetime
+    age: timedelta
+    pause: timedelta
+    seen: timedelta
+    notes: tuple[str, ...] = ()
+
+    @property
+    def limit(self) -> timedelta:
+        return max(OVER * self.pause, LEAST)
+
+    @property
+    def stale(self) -> bool:
+        return self.age > self.limit or self.age < -self.limit
+
+    def said(self, name: str) -> str:
+        since = f"(from {self.latest.day} {self.latest:%b %H:%M:%S} UTC)"
+        start = f"The newest {self.what} of {name}"
+        if self.age < timedelta(0):
+            return f"{start} lies {words(-self.age)} in the future {since}; look at the clock and time zone"
+        return (
+            f"{start} is {words(self.age)} old {since}; the longest pause in {words(self.seen)} was {words(self.pause)}"
+        )
 
 
 def run(question: Question) -> CheckResult:
@@ -20,63 +62,101 @@ def run(question: Question) -> CheckResult:
     latest = question.rows.latest("predictions")
     if latest is None:
         return CheckResult("no data", f"{name} has no rows at all.")
-    age = at - latest
-    learnt = _longest_pause(question, latest)
-    if learnt is None:
-        sentence = f"The newest row of {name} is {words(age)} old; it has too few rows to say what is usual."
+    rows = _rows(question, latest)
+    if rows is None:
+        sentence = f"The newest row of {name} is {words(at - latest)} old; it has too few rows to say what is usual."
         return CheckResult("too few rows", sentence, window_end=at)
-    pause, seen = learnt
-    limit = max(OVER * pause, LEAST)
-    verdict = "stale" if age > limit else "fresh"
-    since = f" (from {latest:%d %b %H:%M:%S} UTC)"
-    usual = f"the longest pause in {words(seen)} was {words(pause)}"
-    if age < timedelta(0):
-        sentence = f"The newest row of {name} lies {words(-age)} in the future{since}; look at the clock and time zone"
-    else:
-        sentence = f"The newest row of {name} is {words(age)} old{since}; {usual}"
-    minutes = [max(one, timedelta(0)) / timedelta(minutes=1) for one in (age, pause)]
+    labels, notes = _labels(question)
+    found = [rows, *([labels] if labels else [])]
+    stale = [one for one in found if one.stale]
+    sentence = (stale or found)[0].said(name)
+    if labels and labels is not (stale or found)[0]:
+        sentence += f"; its newest label is {words(labels.age)} old (longest pause {words(labels.pause)})"
+    size, unit = next(((size, unit) for size, unit in UNITS if max(rows.age, rows.pause) >= 2 * size), UNITS[-1])
+    shown = {f"newest {one.what}": one.age for one in found} | {
+        f"longest pause, {one.what}s": one.pause for one in found
+    }
     chart = bars(
-        ["age of the newest row", "longest pause before"],
-        minutes,
+        list(shown),
+        [max(one, timedelta(0)) / size for one in shown.values()],
         title=sentence,
-        highlight=["age of the newest row"] if verdict == "stale" else None,
-        label="minutes",
+        highlight=[f"newest {one.what}" for one in stale] or None,
+        label=unit,
     )
     return CheckResult(
-        "stale" if age < -limit else verdict,
+        "stale" if stale else "fresh",
         sentence + ".",
-        columns=("what", "how long"),
-        rows=(
-            ("age of the newest row", words(age)),
-            ("longest pause before", words(pause)),
-            ("stale from", words(limit)),
-        ),
-        window_start=latest - seen,
+        columns=("newest", "age", "longest pause before", "stale from"),
+        rows=tuple((one.what, words(one.age), words(one.pause), words(one.limit)) for one in found),
+        window_start=rows.latest - rows.seen,
         window_end=at,
-        reference=f"the {words(seen)} before the newest row",
-        data={"age_seconds": age.total_seconds(), "pause_seconds": pause.total_seconds()},
+        reference=f"the {words(rows.seen)} before the newest row",
+        notes=(*rows.notes, *notes),
+        data={
+            one.what: {"age_seconds": one.age.total_seconds(), "pause_seconds": one.pause.total_seconds()}
+            for one in found
+        },
         png=chart.png,
         alt=chart.alt,
     )
 
 
-def _longest_pause(question: Question, latest: datetime) -> tuple[timedelta, timedelta] | None:
-    """The longest stretch without a row, over the shortest time that shows enough of them."""
+def _rows(question: Question, latest: datetime) -> Arrivals | None:
+    """Pauses between rows, over the shortest time that shows enough of them; None: too few rows."""
     rows, time = question.rows, question.rows.data.time
     earliest = rows.earliest("predictions") or latest
-    found: tuple[timedelta, timedelta] | None = None
+    found: Arrivals | None = None
     for length in LOOKED_AT:
         start = max(latest - length, earliest)
         read = rows.window("predictions", start, latest + timedelta(microseconds=1), [time], most=MOST_READ)
-        stamps = np.unique(read.columns[time].astype("datetime64[us]"))
-        stamps = stamps[~np.isnat(stamps)]
-        if stamps.size < 3:  # noqa: PLR2004
+        moments = _in_order(read.columns[time])
+        pause = longest_pause(moments)
+        if pause is None:
             continue
-        gap = int(np.diff(stamps).max().astype(np.int64))
-        found = timedelta(microseconds=gap), latest - start
-        if stamps.size >= ENOUGH and length >= timedelta(days=2):
+        found = Arrivals("row", latest, question.at - latest, pause, latest - start, read.notes)
+        if moments.size >= ENOUGH:
             break
     return found
+
+
+def _labels(question: Question) -> tuple[Arrivals | None, tuple[str, ...]]:
+    """The same of labels, where muster.yaml names their time; what stands in the way is a note."""
+    labels = question.rows.data.labels
+    if labels is None or labels.time is None:
+        return None, ()
+    try:
+        column = question.rows.window("labels", None, None, [labels.time], most=MOST_READ).columns[labels.time]
+    except BotError as error:
+        return None, (f"labels: {error.message}",)
+    if column.dtype.kind != "M":
+        return None, (f"the labels' `{labels.time}` holds no timestamps, so their age is not known",)
+    moments = _in_order(column)
+    pause = longest_pause(moments)
+    if pause is None:
+        return None, ("too few labels to say how often they come",)
+    latest, earliest = _moment(moments[-1]), _moment(moments[0])
+    return Arrivals("label", latest, question.at - latest, pause, latest - earliest), ()
+
+
+def longest_pause(moments: Moments) -> timedelta | None:
+    """The longest time between two neighbours of `moments` (rising, shape (n,)), without one that came but once in
+    three days or more and was over three times all others. None with fewer than three moments."""
+    if moments.size < LEAST_MOMENTS:
+        return None
+    gaps = np.sort(np.diff(moments).astype("timedelta64[us]").astype(np.int64))
+    first, second = (timedelta(microseconds=int(gap)) for gap in (gaps[-1], gaps[-2]))
+    long_enough = _moment(moments[-1]) - _moment(moments[0]) >= max(AGAIN_WITHIN, 2 * first)
+    return second if long_enough and gaps.size >= ENOUGH and first > ONCE * second else first
+
+
+def _in_order(times: NDArray[np.generic]) -> Moments:
+    stamps: Moments = np.unique(times.astype("datetime64[us]"))
+    return np.asarray(stamps[~np.isnat(stamps)])
+
+
+def _moment(stamp: np.datetime64) -> datetime:
+    found: datetime = stamp.astype("datetime64[us]").item()
+    return found.replace(tzinfo=UTC)
 
 
 def words(length: timedelta) -> str:

@@ -140,6 +140,37 @@ def test_batches_once_a_day_are_fresh_for_a_day(write):
     assert ask(folder, "freshness", at=NOW + 40 * HOUR).verdict == "stale"
 
 
+def test_one_outage_last_week_does_not_make_a_pause_usual(write):
+    folder = write(columns(100))
+    hourly(folder, [20] * 60 + [0] * 20 + [20] * 100)
+    assert ask(folder, "freshness", at=NOW + timedelta(minutes=10)).verdict == "fresh"
+    assert ask(folder, "freshness", at=NOW + 6 * HOUR).verdict == "stale"
+
+
+def test_nights_without_rows_are_usual(write):
+    folder = write(columns(100))
+    hourly(folder, [0 if hour % 24 < 8 else 20 for hour in range(24 * 10)])
+    assert ask(folder, "freshness", at=NOW).verdict == "fresh"
+    assert ask(folder, "freshness", at=NOW + 8 * HOUR).verdict == "stale"
+
+
+def test_labels_that_stopped_coming_are_stale_though_rows_are_fresh(write):
+    data = "prediction: answer\nlabels: {path: labels.parquet, key: id, column: truth, time: came}"
+    now = columns(4000)
+    folder = write(now, columns(5000, 2), data=data, hours=96.0)
+    truth = {"id": now["id"], "truth": now["answer"]}
+    loans.save(folder, "labels", truth | {"came": answers.times(4000, hours=96.0)})
+    fresh = ask(folder, "freshness")
+    assert fresh.verdict == "fresh"
+    assert [row[0] for row in fresh.rows] == ["row", "label"]
+    loans.save(folder, "labels", truth | {"came": answers.times(4000, hours=96.0, before=12.0)})
+    found = ask(folder, "freshness")
+    assert found.verdict == "stale"
+    assert found.sentence.startswith("The newest label of eta is 12 h old")
+    (folder / "labels.parquet").unlink()
+    assert "nothing is there" in ask(folder, "freshness").notes[0]
+
+
 def test_the_same_schema_is_calm(write):
     found = ask(write(columns(1000), columns(5000, 2)), "schema")
     assert found.verdict == "same"
