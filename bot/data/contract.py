@@ -34,11 +34,15 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class OutcomeColumn:
-    """What segments are compared by: the share of `value` in a column, of its nulls, or the mean of a numeric one."""
+    """What segments are compared by: the share of `value` in a column, of its nulls, or the mean of a numeric one.
+
+    centre: a value near that mean. Sums are taken about it, so that a mean of 1e9 loses no digit of a spread of 1.
+    """
 
     column: str
     value: str | None = None
     nulls: bool = False
+    centre: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What differs between databases: how a reader is kept from writing, how rows are sampled and brought over, and how a
 value finds its cell of a sketch. Everything else is SQLAlchemy's."""
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,11 +11,13 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Connection,
-    Float,
+    Double,
     Integer,
     LargeBinary,
     Select,
+    String,
     Text,
+    and_,
     case,
     cast,
     create_engine,
@@ -23,6 +26,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     null,
+    or_,
     select,
     text,
 )
@@ -33,9 +37,12 @@ from sqlalchemy.pool import NullPool
 from bot.statistics.cells import CELLS, Scale
 
 SAMPLED_OF = 65_536
+LARGEST_FLOAT64 = sys.float_info.max
+SMALLEST_SQUARED = 1e-150
 LARGEST_FLOAT32 = 3.4e38
 SMALLEST_FLOAT32 = 1.2e-38
 PREFETCH = 10_000
+NUMBER = r"^\s*[-+]?([0-9]{1,200}\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?\s*$"
 
 
 class Dialect:
@@ -54,7 +61,8 @@ class Dialect:
         """Make what follows read-only and end it after so many seconds, where the database can."""
 
     def number(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
-        return cast(column, Float)
+        """The column as float64; of a column of text, null where it can't be known which texts are numbers."""
+        return null() if isinstance(column.type, String) else cast(column, Double)
 
     def text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         if isinstance(column.type, Boolean):
@@ -62,7 +70,14 @@ class Dialect:
         return cast(column, Text)
 
     def is_finite(self, number: ColumnElement[Any]) -> ColumnElement[bool]:
-        return number.is_not(None)
+        """NaN lies between nothing, whether a database takes it as unordered or as the largest."""
+        return number.between(-LARGEST_FLOAT64, LARGEST_FLOAT64)
+
+    def is_missing(self, number: ColumnElement[Any]) -> ColumnElement[bool]:
+        return number.is_(None)
+
+    def square(self, number: ColumnElement[Any]) -> ColumnElement[Any]:
+        return number * number
 
     def sampled(self, share: float) -> tuple[ColumnElement[bool], bool]:
         """The condition that keeps about this share of rows, and whether it keeps the same ones each time."""
@@ -112,10 +127,19 @@ class Postgres(Dialect):
         connection.execute(text("SET LOCAL work_mem = '64MB'"))
 
     def number(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        if isinstance(column.type, String):
+            return case((column.regexp_match(NUMBER), cast(column, DOUBLE_PRECISION)))
         return cast(column, DOUBLE_PRECISION)
 
     def is_finite(self, number: ColumnElement[Any]) -> ColumnElement[bool]:
-        return number.between(literal_column("'-1e140'::float8"), literal_column("'1e140'::float8"))
+        return and_(number > literal_column("'-Infinity'::float8"), number < literal_column("'Infinity'::float8"))
+
+    def is_missing(self, number: ColumnElement[Any]) -> ColumnElement[bool]:
+        return or_(number.is_(None), number == literal_column("'NaN'::float8"))
+
+    def square(self, number: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A product too small for a float8 is an error here."""
+        return case((func.abs(number) < SMALLEST_SQUARED, literal_column("0::float8")), else_=number * number)
 
     def sampled(self, share: float) -> tuple[ColumnElement[bool], bool]:
         """A hash of where the row lies: the same rows each time, for as long as nothing is rewritten."""

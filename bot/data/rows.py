@@ -14,6 +14,7 @@ from bot.catalog.config import Limits, ModelData
 from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value
 from bot.data.files import DataError, Files, find_files
 from bot.data.grouped import read_groups
+from bot.statistics.attribution import LARGEST
 from bot.statistics.groups import Groups
 from bot.statistics.profiles import Profile, profile_like
 
@@ -36,6 +37,7 @@ _NUMBERS = (
 _MILLISECONDS = 100_000_000_000
 MOST_PROFILED = 100_000
 _WHOLE_IN_FLOAT = 2**53
+_SUMS = "count(*), sum(y), sum(y * y)"
 
 
 class FileRows:
@@ -181,33 +183,29 @@ class FileRows:
         """Sum the outcome by the values of each feature, over all rows of the window."""
         condition, values = self._between(part, start, end)
         column = _quoted(self._known(part, outcome.column))
-        number, known = f"CAST({column} AS DOUBLE)", f"{column} IS NOT NULL"
+        number, known = f"TRY_CAST({column} AS DOUBLE)", f"{column} IS NOT NULL"
         if outcome.value is not None:
             number, values = f"CASE WHEN CAST({column} AS VARCHAR) = ? THEN 1.0 ELSE 0.0 END", [outcome.value, *values]
         if outcome.nulls:
             number, known = f"CASE WHEN {column} IS NULL THEN 1.0 ELSE 0.0 END", "true"
-        rows = f"SELECT *, {number} AS outcome__ FROM {{rows}} WHERE {condition} AND {known}"
-        sums = "count(*), sum(outcome__), sum(outcome__ * outcome__)"
-        keys = {feature: self._key(part, feature, edges) for feature, edges in features.items()}
-        statement = " UNION ALL ".join(
-            [
-                f"SELECT 0, '', {sums} FROM chosen WHERE isfinite(outcome__)",
-                *(
-                    f"SELECT {at}, {key}, {sums} FROM chosen WHERE isfinite(outcome__) GROUP BY 2"
-                    for at, key in enumerate(keys.values(), start=1)
-                ),
-            ]
-        )
-        found = self._query(part, f"WITH chosen AS MATERIALIZED ({rows}) {statement}", values)
-        return read_groups(found, features)
+        keys = {f"k{at}": self._key(part, name, edges) for at, (name, edges) in enumerate(features.items(), start=1)}
+        shown = "".join(f", {key} AS {name}" for name, key in keys.items())
+        # Beyond LARGEST a square is no float64.
+        near = f"least(greatest(y, {-LARGEST!r}), {LARGEST!r}) - {outcome.centre!r}"
+        rows = f"SELECT {number} AS y{shown} FROM {{rows}} WHERE {condition} AND {known}"
+        chosen = f"SELECT * REPLACE ({near} AS y) FROM ({rows}) WHERE isfinite(y)"
+        each = [f"SELECT {name[1:]}, CAST({name} AS VARCHAR), {_SUMS} FROM chosen GROUP BY {name}" for name in keys]
+        statement = " UNION ALL ".join([f"SELECT 0, '', {_SUMS} FROM chosen", *each])
+        found = self._query(part, f"WITH chosen AS MATERIALIZED ({chosen}) {statement}", values)
+        return read_groups(found, features, outcome.centre)
 
     def _key(self, part: Part, feature: str, edges: Sequence[float] | None) -> str:
         name = _quoted(self._known(part, feature))
         if edges is None:
-            return f"CAST({name} AS VARCHAR)"
-        number = f"CAST({name} AS DOUBLE)"
-        places = " ".join(f"WHEN {number} < {edge!r} THEN '{at}'" for at, edge in enumerate(edges))
-        return f"CASE WHEN {name} IS NULL OR isnan({number}) THEN NULL {places} ELSE '{len(edges)}' END"
+            return name
+        number = f"TRY_CAST({name} AS DOUBLE)"
+        places = " ".join(f"WHEN {number} < {edge!r} THEN {at}" for at, edge in enumerate(edges))
+        return f"CASE WHEN {number} IS NULL OR isnan({number}) THEN NULL {places} ELSE {len(edges)} END"
 
     # how it is asked
 

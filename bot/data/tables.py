@@ -24,8 +24,10 @@ from sqlalchemy import (
     Numeric,
     Select,
     Table,
+    Text,
     and_,
     case,
+    cast,
     func,
     inspect,
     literal,
@@ -42,6 +44,7 @@ from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Scan, Value
 from bot.data.dialects import dialect_of
 from bot.data.files import DataError
 from bot.data.grouped import read_groups
+from bot.statistics.attribution import LARGEST
 from bot.statistics.cells import MINUS_INFINITY, PLUS_INFINITY
 from bot.statistics.columns import category_text
 from bot.statistics.groups import Groups
@@ -171,17 +174,21 @@ class TableRows:
             number = case((self._dialect.text(column) == outcome.value, 1.0), else_=0.0)
         if outcome.nulls:
             number, known = case((column.is_(None), 1.0), else_=0.0), true()
-        shown = [self._column(part, name).label(name) for name in features]
-        chosen = select(number.label("outcome__"), *shown).where(self._between(part, start, end), known).cte("chosen")
-        y = chosen.c["outcome__"]
-        sums = (func.count(), func.sum(y), func.sum(y * y))
-        finite = self._dialect.is_finite(y)
-        each = [select(literal(0), literal(""), *sums).where(finite)]
-        for at, (name, edges) in enumerate(features.items(), start=1):
-            key = self._key(chosen.c[name], edges).label("key")
-            each.append(select(literal(at), key, *sums).where(finite).group_by(key))
+        raw = select(number.label("y"), *(self._column(part, name).label(name) for name in features))
+        kept = raw.where(self._between(part, start, end), known).subquery()
+        y = case((self._dialect.is_finite(kept.c.y), kept.c.y))
+        near = case((y > LARGEST, LARGEST), (y < -LARGEST, -LARGEST), else_=y) - outcome.centre
+        keys = {
+            name: self._key(kept.c[name], edges).label(f"k{at}") for at, (name, edges) in enumerate(features.items())
+        }
+        chosen = select(near.label("y"), *keys.values()).cte("chosen")
+        sums = (func.count(), func.sum(chosen.c.y), func.sum(self._dialect.square(chosen.c.y)))
+        each = [select(literal(0), literal(""), *sums).where(chosen.c.y.is_not(None))]
+        for at, key in enumerate(list(chosen.c)[1:], start=1):
+            each.append(select(literal(at), cast(key, Text), *sums).where(chosen.c.y.is_not(None)).group_by(key))
         with self._reading(part) as connection:
-            return read_groups([tuple(row) for row in connection.execute(union_all(*each))], features)
+            found = [tuple(row) for row in connection.execute(union_all(*each))]
+        return read_groups(found, features, outcome.centre)
 
     # how it is asked
 
@@ -373,8 +380,8 @@ class TableRows:
             text: ColumnElement[Any] = self._dialect.text(column)
             return text
         number: ColumnElement[Any] = self._dialect.number(column)
-        places = [(number < edge, str(at)) for at, edge in enumerate(edges)]
-        found: ColumnElement[Any] = case((column.is_(None), null()), *places, else_=str(len(edges)))
+        places = [(number < edge, at) for at, edge in enumerate(edges)]
+        found: ColumnElement[Any] = case((self._dialect.is_missing(number), null()), *places, else_=len(edges))
         return found
 
 

@@ -80,8 +80,13 @@ def edges_of(numbers: Floats) -> list[float]:
 
 
 def names_of(edges: Sequence[float]) -> list[str]:
-    """What the parts between edges are called, the lowest first; then the name of the rows without a value."""
+    """What the parts between edges are called, the lowest first; then the name of the rows without a value.
+
+    No two have one name: edges that look the same when rounded are written in full.
+    """
     bounds = [number(edge) for edge in edges]
+    if len(set(bounds)) < len(bounds):
+        bounds = [category_text(edge) for edge in edges]
     between = [f"{low} to {high}" for low, high in pairwise(bounds)]
     return [f"below {bounds[0]}", *between, f"{bounds[-1]} or more", NULL]
 
