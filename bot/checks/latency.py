@@ -9,12 +9,14 @@ import numpy as np
 from pydantic import BeforeValidator, Field
 
 from bot.charts import Chart, distributions
+from bot.checks.batches import batches_of
 from bot.checks.contract import TOO_FEW, CheckResult
 from bot.checks.registry import Params, Question
 from bot.checks.windows import Sides, longer, read_sides, span
 from bot.core.errors import BotError
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
-from bot.statistics.latency import Objective, Percentile, clean, objective, percentiles, slower
+from bot.statistics.latency import SHARES, Objective, Percentile, clean, objective, percentiles, slower
+from bot.statistics.predictions import swing_of
 from bot.statistics.rates import ShareChange, compare_nulls
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import number, percent
@@ -56,10 +58,12 @@ class Timed:
     usual_target: Objective
     given: bool
     missing: ShareChange
+    swings: tuple[float | None, ...]
 
     @property
     def slower(self) -> list[tuple[Percentile, Percentile]]:
-        return [(one, now) for one, now in zip(self.usual, self.current, strict=True) if slower(one, now)]
+        compared = zip(self.usual, self.current, self.swings, strict=True)
+        return [(one, now) for one, now, swing in compared if slower(one, now, swing=swing)]
 
     @property
     def verdict(self) -> str:
@@ -76,7 +80,7 @@ def run(question: Question) -> CheckResult:
             f"Name the column that says how long {question.model.name} took, in muster.yaml: `data.latency`. "
             "It holds milliseconds, unless `features` gives it another unit."
         )
-    sides = read_sides(question, [name])
+    sides = read_sides(question, [name, question.rows.data.time])
     if isinstance(sides, CheckResult):
         return sides
     if name not in sides.then.columns:
@@ -104,7 +108,8 @@ def milliseconds_of(question: Question, name: str, column: Column) -> Column:
 
 
 def _timed(question: Question, params: LatencyParams, sides: Sides, name: str) -> Timed | Shortfall:
-    then, now = (clean(milliseconds_of(question, name, side.columns[name])) for side in (sides.then, sides.now))
+    raw, raw_now = (as_numbers(milliseconds_of(question, name, side.columns[name])) for side in (sides.then, sides.now))
+    then, now = clean(raw), clean(raw_now)
     usual, current = percentiles(then), percentiles(now)
     if isinstance(usual, Shortfall):
         return Shortfall(usual.reason, usual.sentence.replace("the current window", "the reference"))
@@ -123,7 +128,14 @@ def _timed(question: Question, params: LatencyParams, sides: Sides, name: str) -
         objective(then, limit, params.objective),
         params.slo is not None,
         missing,
+        _swings([clean(raw[places]) for places in batches_of(question, sides)]),
     )
+
+
+def _swings(batches: list[Floats]) -> tuple[float | None, ...]:
+    """How far each percentile of one window of the reference lies from that of the next."""
+    each = [one for one in map(percentiles, batches) if not isinstance(one, Shortfall)]
+    return tuple(swing_of([one[at].value for one in each]) for at in range(len(SHARES)))
 
 
 def _answer(sides: Sides, name: str, found: Timed, raw: Column) -> CheckResult:

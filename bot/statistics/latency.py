@@ -88,9 +88,13 @@ def objective(ordered: Floats, limit: float, share: float = 0.99, *, confidence:
     return _judged(limit, share, share_of(above, int(ordered.size), confidence))
 
 
-def slower(reference: Percentile, current: Percentile, *, ratio: float = LEAST_RATIO) -> bool:
-    """Whether a percentile rose by a fifth, and its interval lies above the reference's."""
-    return current.value >= ratio * reference.value and current.interval.lower > reference.interval.upper
+def slower(
+    reference: Percentile, current: Percentile, *, ratio: float = LEAST_RATIO, swing: float | None = None
+) -> bool:
+    """Whether a percentile rose by a fifth, its interval lies above the reference's, and it rose by more than windows
+    of the reference `swing` by themselves (in the values' unit)."""
+    beyond = current.interval.lower > reference.interval.upper
+    return current.value >= ratio * reference.value and beyond and current.value - reference.value > (swing or 0.0)
 
 
 def bucket_percentiles(

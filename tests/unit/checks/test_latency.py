@@ -68,6 +68,17 @@ def test_clean_windows_are_ok(tmp_path):
     assert verdicts == {"ok"}
 
 
+def test_a_reference_with_times_tells_how_much_its_own_hours_swing(tmp_path):
+    hours = [rows(at, 400, times=1.3 + 0.3 * np.sin(at / 3)) for at in range(40)]
+    then = {"took": np.concatenate([one["took"] for one in hours]), "at": answers.times(16_000, hours=40, before=500)}
+    now = {"took": rows(1, 1000, times=1.6)["took"]}
+    assert ask(answers.write(tmp_path, now, then, data="latency: took"), "latency slo=1s").verdict == "ok"
+    slow = {"took": rows(1, 1000, times=3.5)["took"]}
+    assert ask(answers.write(tmp_path, slow, then, data="latency: took"), "latency slo=1s").verdict == "slow"
+    steady = {"took": then["took"]}
+    assert ask(answers.write(tmp_path, now, steady, data="latency: took"), "latency slo=1s").verdict == "slow"
+
+
 def test_the_unit_is_that_of_the_feature(tmp_path):
     now, then = (
         {**rows(seed, count), "took": rows(seed, count)["took"] / 1000} for seed, count in ((1, 3000), (2, 9000))
