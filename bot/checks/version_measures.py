@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from bot.checks.contract import MOST_ROWS
-from bot.checks.labelled import Kind, Labelled, losses_of, task_of
+from bot.checks.labelled import Kind, Labelled, losses_of, present, task_of, texts
 from bot.checks.latency import length, milliseconds_of
 from bot.checks.outcome import watched_value
 from bot.checks.registry import Question
@@ -15,7 +15,7 @@ from bot.checks.version_pair import VersionPair, labels_in
 from bot.checks.windows import unit_of
 from bot.core.errors import BotError
 from bot.data import Frame
-from bot.statistics.columns import Column, Counts, Floats, as_numbers, category_text, count_categories
+from bot.statistics.columns import Column, Counts, Floats, as_numbers, count_categories
 from bot.statistics.multiplicity import holm
 from bot.statistics.predictions import are_classes
 from bot.statistics.shortfall import Shortfall
@@ -112,12 +112,11 @@ def _classes(question: Question, sides: tuple[Column, Column], value: str | None
 
 
 def _is(column: Column, name: str) -> Floats:
-    known = [np.nan if cell is None or cell != cell else float(category_text(cell) == name) for cell in column.tolist()]  # noqa: PLR0124
-    return np.asarray(known, dtype=np.float64)
+    return np.where(present(column), (texts(column) == name).astype(np.float64), np.nan)
 
 
 def _missing(column: Column) -> Floats:
-    return np.asarray([float(cell is None or cell != cell) for cell in column.tolist()], dtype=np.float64)  # noqa: PLR0124
+    return (~present(column)).astype(np.float64)
 
 
 def _least_share(found: StandardisedDifference) -> float:

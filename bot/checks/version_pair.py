@@ -18,6 +18,7 @@ from bot.statistics.wording import percent
 
 ONE_VERSION = "one version"
 SHOWN = 4
+MOST_ROWS = 200_000
 CLEARLY = 0.1
 
 
@@ -81,7 +82,7 @@ def _read(
     frame = (
         question.rows.labelled(start, end, wanted)
         if labelled
-        else question.rows.window("predictions", start, end, wanted)
+        else question.rows.window("predictions", start, end, wanted, most=MOST_ROWS)
     )
     said = np.array(
         [None if _blank(one) else category_text(one) for one in frame.columns[version].tolist()], dtype=object
