@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from bot.charts import series
-from bot.checks.contract import TOO_FEW, CheckResult
+from bot.checks.contract import NO_DATA, TOO_FEW, CheckResult
 from bot.checks.outcome import outcome_of
 from bot.checks.registry import FeatureParams, Question
-from bot.checks.windows import longer, span, unit_of, window_of
+from bot.checks.windows import LEAST_ROWS, longer, span, unit_of, window_of
 from bot.statistics.changepoint import LEAST_BUCKETS, ChangePoint, change_point
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
 from bot.statistics.fault import SURE
@@ -23,6 +23,7 @@ DAY = timedelta(days=1)
 DAYS = 5
 LEAST_DAYS = 3
 LEAST_LOOK = timedelta(minutes=1)
+LARGEST = 1e100  # squares of it are still numbers
 
 
 class SinceParams(FeatureParams):
@@ -57,8 +58,10 @@ def run(question: Question) -> CheckResult:
     asked = question.params.feature
     shown, end, notes = window_of(question)
     start = end - BACK * (end - shown) if question.params.window is None else shown
-    earliest = question.rows.earliest("predictions")
-    start = start if earliest is None or end - earliest < LEAST_LOOK else max(start, earliest)
+    if question.rows.count("predictions", start, end) == 0:
+        sentence = f"{question.model.name} has no rows {span(start, end)}. {longer(end - start)}"
+        return CheckResult(NO_DATA, sentence, window_start=start, window_end=end, rows_read=0)
+    start, whole = _within_history(question, start, end), start
     outcome = outcome_of(question, question.params.value) if asked is None else None
     column = asked or (outcome.column if outcome else "")
     step = (end - start) / BUCKETS
@@ -68,9 +71,10 @@ def run(question: Question) -> CheckResult:
     said = outcome.words if outcome else f"mean of {column}" if not share else f"share of {column} missing"
     now = _bucketed(frame.columns[question.rows.data.time], values, start, step)
     filled = int((now.rows > 0).sum())
-    if filled < LEAST_BUCKETS:
-        held = f"in {filled} of {BUCKETS} stretches of time, {LEAST_BUCKETS} needed to say when something began"
-        sentence = f"Only {frame.rows:,} rows {span(start, end)}, {held}. {longer(end - start)}"
+    if filled < LEAST_BUCKETS or now.rows.sum() < LEAST_ROWS:
+        held = f"with a value {span(start, end)}, in {filled} of {BUCKETS} stretches of time"
+        sentence = f"Only {int(now.rows.sum()):,} rows {held}: {LEAST_ROWS} in {LEAST_BUCKETS} needed to date a change."
+        sentence += f" {longer(end - start)}" if start == whole else ""
         return CheckResult(TOO_FEW, sentence, window_start=start, window_end=end, rows_read=frame.rows)
     usual = _usual(question, column, outcome.of if outcome else _numbers, start, end, step)
     offset = now.means - usual if usual is not None else now.means
@@ -90,6 +94,12 @@ def run(question: Question) -> CheckResult:
     return _answer(found, now, seen)
 
 
+def _within_history(question: Question, start: datetime, end: datetime) -> datetime:
+    """Not before the first row there is: empty time would leave the rest in a few buckets."""
+    earliest = question.rows.earliest("predictions")
+    return start if earliest is None or end - earliest < LEAST_LOOK else max(start, earliest)
+
+
 def _numbers(values: Column) -> Floats:
     """A number a row; of text, whether it is missing."""
     if is_numeric(values):
@@ -99,6 +109,7 @@ def _numbers(values: Column) -> Floats:
 
 def _bucketed(times: Column, values: Floats, start: datetime, step: timedelta) -> _Buckets:
     place = (times.astype("datetime64[us]") - np.datetime64(start.replace(tzinfo=None), "us")) // np.timedelta64(step)
+    values = np.clip(values, -LARGEST, LARGEST)
     known = np.isfinite(values) & ~np.isnat(times.astype("datetime64[us]"))
     at = np.clip(place[known].astype(np.int64), 0, BUCKETS - 1)
     rows = np.bincount(at, minlength=BUCKETS).astype(np.float64)
@@ -151,7 +162,7 @@ def _answer(found: ChangePoint | None, now: _Buckets, seen: _Seen) -> CheckResul
         moments,
         now.means,
         title=sentence,
-        label=said,
+        label=f"{said},{seen.unit}" if seen.unit and not share else said,
         marks=[(began, "since")] if began else [],
         percent=share,
     )
