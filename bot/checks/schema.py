@@ -11,6 +11,7 @@ from bot.checks.registry import Question
 from bot.checks.windows import Sides, read_sides
 from bot.statistics.columns import Column, as_numbers, count_categories, is_numeric
 from bot.statistics.distances import ks_exact
+from bot.statistics.rates import count_nulls
 from bot.statistics.wording import percent
 
 MOST_READ = 50_000
@@ -21,12 +22,13 @@ ALIKE_KS, ALIKE_CATEGORIES = 0.1, 0.8
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happened to one column; `weight` is the share of rows it concerns."""
+    """What happened to one column; `weight` is the share of rows it concerns. What is merely new is told last."""
 
     column: str
     what: str
     weight: float = 1.0
     mark: str = ""
+    urgent: bool = True
 
     @property
     def short(self) -> str:
@@ -51,10 +53,14 @@ def run(question: Question) -> CheckResult:
     told = {name for one in changes for name in one.column.split(" → ")}
     changes += [Change(name, "is gone (no row has a value)", mark="gone") for name in gone if name not in told]
     if against.part == "predictions" or _wide(there, here):
-        changes += [Change(name, f"is new ({_kind(here[name])})", 0.5, "new") for name in new if name not in told]
+        changes += [
+            Change(name, f"is new ({_kind(here[name])})", _filled(here[name]), "new", urgent=False)
+            for name in new
+            if name not in told
+        ]
     for name in [name for name in here if name in there]:
         changes += _column_changes(name, there[name], here[name])
-    changes.sort(key=lambda one: -one.weight)
+    changes.sort(key=lambda one: (not one.urgent, -one.weight))
     return _answer(counted, changes, len(here))
 
 
@@ -147,12 +153,15 @@ def _shared(one: str, other: str) -> int:
     return len(set(one.lower().split("_")) & set(other.lower().split("_")))
 
 
-def _empty(column: Column) -> bool:
-    if column.dtype.kind == "f":
-        return bool(np.isnan(column).all())
+def _filled(column: Column) -> float:
+    """The share of rows that have a value."""
     if column.dtype.kind in "mM":
-        return bool(np.isnat(column).all())
-    return column.dtype.kind == "O" and all(value is None for value in column.tolist())
+        return float(1 - np.isnat(column).mean()) if column.size else 0.0
+    return 1 - count_nulls(column) / max(1, column.size)
+
+
+def _empty(column: Column) -> bool:
+    return _filled(column) == 0
 
 
 def _kind(column: Column) -> str:
