@@ -58,14 +58,14 @@ def run(question: Question) -> CheckResult:
     if small and verdict == ENOUGH:
         sentence += f"; {len(small)} of {len(parts)} segments have fewer ({small[-1]})"
     shown = [("all rows", have), *parts][:MOST_ROWS]
-    answer = _answers(question, start, end)
+    answer, title = _answers(question, start, end), sentence
     rates = share_seen_by_rows(answer.share, have, reference_rows=then) if answer else None
     if answer and rates is not None:
         sentence += f"; {answer.words}, now {percent(answer.share)}, must move by {_two(100 * rates)} points to be seen"
     chart = bars(
         [name for name, _ in shown],
         [float(size) for _, size in shown],
-        title=sentence,
+        title=title,
         highlight=[name for name, size in shown if need is None or size < need] or None,
         label=f"rows; {need:,} needed" if need else "rows",
     )
