@@ -148,9 +148,9 @@ def _labelled(ages: Floats, has: NDArray[np.bool_]) -> Criterion:
         return Criterion("labels", share >= LEAST_LABELLED, says)
     old = ages >= come
     share, young = float(has[old].mean()), int(has.size - old.sum())
-    says = f"{percent(share)} of rows over {words_of(timedelta(seconds=come))} old have their label"
     if share < LEAST_LABELLED:
-        return Criterion("labels", passed=False, says=f"{says}; {percent(LEAST_LABELLED)} needed")
+        return Criterion("labels", passed=False, says=says)
+    says = f"{percent(share)} of rows over {words_of(timedelta(seconds=come))} old have their label"
     return Criterion("labels", int(old.sum()) >= LEAST_ROWS, f"{says}; leave out {young:,} younger ones")
 
 

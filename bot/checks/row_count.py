@@ -56,7 +56,7 @@ def _answer(
     latest: datetime,
 ) -> CheckResult:
     start, end = window
-    said = f"{now:,} rows {span(start, end)}"
+    said = f"{now:,} {'row' if now == 1 else 'rows'} {span(start, end)}"
     counts = without_upsets([size for _, size in like if size])
     band = count_band(counts, false_alarm_rate=CHANCE, least_windows=LEAST_WINDOWS)
     if isinstance(band, Shortfall):
@@ -68,7 +68,7 @@ def _answer(
     usual = f"{number(lower)} to {number(upper)}"
     sentence = f"{said} (usually {usual})" if verdict == "ok" else f"{said} instead of {usual}"
     if verdict == "low" and latest < end - LONG_GAP * (end - start):
-        sentence += f"; nothing since {latest:%d %b %H:%M} UTC"
+        sentence += f"; nothing since {latest.day} {latest:%b %H:%M} UTC"
     shown = [*like, (start, now)]
     chart = series(
         [at + (end - start) for at, _ in shown],
