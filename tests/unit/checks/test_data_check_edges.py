@@ -1,0 +1,101 @@
+"""Whatever rows a model has, each of these checks answers with one of its own words and a sentence."""
+
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from tests.unit.checks import answers, loans
+from tests.unit.checks.test_data_checks import NOW, ask, columns
+
+LINES = (
+    "row_count",
+    "freshness",
+    "schema",
+    "duplicates",
+    "since_when",
+    "since_when feature=amount",
+    "sample_size",
+    "top_shifted",
+    "fit_to_train",
+)
+DATA = """
+prediction: answer
+labels: {path: labels.parquet, key: id, column: truth}
+features: {amount: {}, country: {}}
+segments: [country]
+"""
+CALM = {
+    "row_count": "ok",
+    "freshness": "fresh",
+    "schema": "same",
+    "duplicates": "none",
+    "since_when": "no change",
+    "since_when feature=amount": "no change",
+    "sample_size": "enough",
+    "top_shifted": "stable",
+    "fit_to_train": "fit",
+}
+
+
+def prepare(folder, now, then=None, **options):
+    answers.write(folder, now, then, data=DATA, **options)
+    earlier = options.get("earlier") or {}
+    both = {name: np.concatenate([now[name], earlier.get(name, now[name][:0])]) for name in ("id", "answer")}
+    loans.save(folder, "labels", {"id": both["id"], "truth": both["answer"]})
+    return folder
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_sound_rows_are_calm(tmp_path, line):
+    folder = prepare(tmp_path, columns(1000), columns(5000, 2), earlier=columns(30_000, 3))
+    assert ask(folder, line).verdict == CALM[line]
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_window_long_before_the_first_row_has_no_data(tmp_path, line):
+    found = ask(prepare(tmp_path, columns(1000), columns(5000, 2)), line, at=NOW - timedelta(days=50))
+    assert found.verdict in {"no data", "too few windows", "stale"}
+
+
+@pytest.mark.parametrize("count", [1, 20])
+@pytest.mark.parametrize("line", LINES)
+def test_a_handful_of_rows_is_too_few(tmp_path, line, count):
+    found = ask(prepare(tmp_path, columns(count), columns(5000, 2)), line)
+    assert found.verdict in {"too few rows", "too few windows", "not fit", "fresh"}
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize(
+    "amount",
+    [
+        pytest.param(["abc", "", None, "12"] * 250, id="text"),
+        pytest.param(np.full(1000, np.nan), id="all null"),
+        pytest.param(np.where(np.arange(1000) % 3 == 0, 1e308, np.inf), id="beyond all numbers"),
+        pytest.param(np.full(1000, 7.0), id="constant"),
+        pytest.param(np.arange(1000) % 2 == 0, id="flags"),
+    ],
+)
+def test_a_column_of_another_kind_gets_an_answer(tmp_path, line, amount):
+    now = columns(1000) | {"amount": np.asarray(amount, dtype=object if isinstance(amount, list) else None)}
+    found = ask(prepare(tmp_path, now, columns(5000, 2)), line)
+    expected = {"schema": {"changed", "same"}, "fit_to_train": {"not fit"}, "duplicates": {"none"}}
+    assert found.verdict in expected.get(line, {found.verdict})
+
+
+@pytest.mark.parametrize("line", LINES)
+def test_a_column_that_is_gone_gets_an_answer(tmp_path, line):
+    now = columns(1000)
+    now.pop("amount")
+    found = ask(prepare(tmp_path, now, columns(5000, 2)), line)
+    expected = {"schema": "changed", "fit_to_train": "not fit", "since_when feature=amount": "not configured"}
+    assert found.verdict == expected.get(line, found.verdict)
+    assert "amount" in found.sentence or line not in {*expected, "top_shifted"}
+
+
+@pytest.mark.parametrize("line", ["sample_size", "fit_to_train"])
+def test_an_empty_reference_is_said(tmp_path, line):
+    empty = {name: column[:0] for name, column in columns(5, 2).items()}
+    found = ask(prepare(tmp_path, columns(1000), empty), line)
+    assert "to compare with" in found.sentence
+    assert found.verdict in {"no data", "not fit"}
