@@ -11,6 +11,7 @@ from bot.charts.canvas import CURRENT, HATCH, INK, REFERENCE, REFERENCE_DARK, Ca
 from bot.charts.numbers import Floats, clip, distinct, finite, human, listed, nice_ticks, percent
 
 TAIL = 0.002
+UNDONE = (0, (3, 1.5))
 BINS = 48
 _MOST_INTEGERS = 40
 _NEAR_END = 0.86
@@ -42,12 +43,14 @@ def distributions(
     current_rows: int | None = None,
     limit: tuple[float, str] | None = None,
     log: bool = False,
+    undone: Any = None,  # noqa: ANN401
+    undone_label: str = "fault undone",
 ) -> Chart:
     """Histograms of two columns over common bins, each in shares of its own finite rows, with both medians marked.
 
     Where the columns are only samples (or quantiles), `reference_rows` and `current_rows` say of how many rows.
     The axis is logarithmic where the values span decades, or with `log` (asinh where some are zero or negative).
-    `limit` is a value to be kept to, and its name.
+    `limit` is a value to be kept to, and its name. `undone`: the current column without its fault, drawn as a line.
     """
     then, now = finite(reference), finite(current)
     if not then.size and not now.size:
@@ -55,6 +58,9 @@ def distributions(
     axis = axis_of(then, now, include=limit[0] if limit else None, log=log)
     canvas = Canvas(title, height=3.3, legend=True)
     tops = [_draw(canvas, axis, then, now=False), _draw(canvas, axis, now, now=True)]
+    mended = finite(undone) if undone is not None else np.empty(0)
+    if mended.size:
+        tops.append(_draw_undone(canvas, axis, mended))
     top = max([*tops, 1e-9])
     medians = [(float(np.median(side)), side is now) for side in (then, now) if side.size]
     _mark_medians(canvas, axis, medians, top)
@@ -78,10 +84,15 @@ def distributions(
         x = float(axis.place(np.array([limit[0]]))[0])
         handles += canvas.axes.plot([x, x], [0, top * 1.32], color=INK, linewidth=1.8, linestyle=":")
         written.append(clip(limit[1], 24))
+    if mended.size:
+        handles.append(_line())
+        written.append(clip(undone_label, 24))
     canvas.legend(handles, written, columns=3)
     words = [
         f"{clip(name, 40)}: {_spread(side)}{_rows(size)}" for name, side, size in zip(names, values, sizes, strict=True)
     ]
+    if mended.size:
+        words.append(f"{undone_label}: {_spread(mended)}{_rows(mended.size)}")
     return canvas.finish(f"{title}. Histograms of {label}. {listed(words)}.")
 
 
@@ -97,6 +108,13 @@ def _draw(canvas: Canvas, axis: Axis, side: Floats, *, now: bool) -> float:
         canvas.axes.stairs(heights, axis.edges, color=CURRENT, linewidth=2.0)
     else:
         canvas.axes.stairs(heights, axis.edges, fill=True, facecolor=REFERENCE, alpha=0.75, linewidth=0)
+    return float(heights.max())
+
+
+def _draw_undone(canvas: Canvas, axis: Axis, side: Floats) -> float:
+    counts, _ = np.histogram(axis.place(side), bins=axis.edges)
+    heights = counts / side.size
+    canvas.axes.stairs(heights, axis.edges, color=INK, linewidth=1.8, linestyle=UNDONE)
     return float(heights.max())
 
 
@@ -133,6 +151,12 @@ def _patch(*, now: bool) -> Any:  # noqa: ANN401
     if now:
         return Patch(facecolor="white", edgecolor=CURRENT, hatch=HATCH, linewidth=1.6)
     return Patch(facecolor=REFERENCE, edgecolor="none")
+
+
+def _line() -> Any:  # noqa: ANN401
+    from matplotlib.lines import Line2D  # noqa: PLC0415
+
+    return Line2D([], [], color=INK, linewidth=1.8, linestyle=UNDONE)
 
 
 def _rows(size: int) -> str:

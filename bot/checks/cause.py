@@ -8,14 +8,18 @@ from bot.charts import Chart, bars, categories, distributions
 from bot.checks.contract import MOST_ROWS, CheckResult
 from bot.checks.registry import FeatureParams, Question
 from bot.checks.windows import Sides, features_of, read_sides, unit_of
+from bot.statistics.changepoint import change_point
 from bot.statistics.columns import Column, as_numbers, count_categories, is_numeric
 from bot.statistics.drift import compare_frames
+from bot.statistics.fault import ALL_ROWS, SURE
 from bot.statistics.fault_places import ColumnSwap, PlacedFault, explain_in_segments, explain_swap
+from bot.statistics.fault_rows import rows_hit, undone
 from bot.statistics.wording import number, percent
 
 FOUND, CHANGED, NONE = "fault found", "changed, no known fault", "none"
 MOST_EXPLAINED = 12
 CLEAR = 0.85
+BUCKETS = 48
 
 
 def run(question: Question) -> CheckResult:
@@ -23,7 +27,7 @@ def run(question: Question) -> CheckResult:
     asked, data = question.params.feature, question.rows.data
     features = [asked] if asked else features_of(question)
     segments = [name for name in data.segments if name != asked]
-    sides = read_sides(question, [*features, *segments])
+    sides = read_sides(question, [*features, *segments, data.time])
     if isinstance(sides, CheckResult):
         return sides
     both = [name for name in features if name in sides.then.columns]
@@ -113,9 +117,28 @@ def _sentence(question: Question, one: PlacedFault, sides: Sides) -> str:
         before, after = (_median(side) for side in (then, inside))
         if before is not None and after is not None and number(before) != number(after):
             levels = f" (median {number(before)} → {number(after)}{unit_of(question, one.feature)})"
-    return (
-        f"{one.feature}{place}: {one.fault.sentence}{levels}; it explains {percent(one.fault.explained)} of the change"
-    )
+    where = f"{one.feature}{place}{_since(question, one, sides)}"
+    return f"{where}: {one.fault.sentence}{levels}; it explains {percent(one.fault.explained)} of the change"
+
+
+def _since(question: Question, one: PlacedFault, sides: Sides) -> str:
+    """` since 02:40 UTC` when the fault began within the window and single rows tell."""
+    hit = rows_hit(sides.then.columns[one.feature], sides.now.columns[one.feature][one.inside], one.fault)
+    if hit is None or one.fault.share >= ALL_ROWS:
+        return ""
+    times = np.asarray(sides.now.columns[question.rows.data.time][one.inside]).astype("datetime64[us]")
+    known = ~np.isnat(times)
+    step = (sides.end - sides.start) / BUCKETS
+    start = np.datetime64(sides.start.replace(tzinfo=None), "us")
+    bucket = np.clip((times[known] - start) // np.timedelta64(step), 0, BUCKETS - 1).astype(np.intp)
+    rows = np.bincount(bucket, minlength=BUCKETS).astype(np.float64)
+    hits = np.bincount(bucket, weights=hit[known].astype(np.float64), minlength=BUCKETS)
+    found = change_point(hits / np.maximum(rows, 1), rows)
+    if found is None or found.p_value >= SURE or found.after <= found.before:
+        return ""
+    moment = sides.start + found.at * step
+    day = "" if moment.date() == sides.end.date() else f"{moment.day} {moment:%b} "
+    return f" since {day}{moment:%H:%M} UTC"
 
 
 def _median(values: Column) -> float | None:
@@ -135,7 +158,8 @@ def _chart(
     shown = now[one.inside] if one else now
     if is_numeric(then) and is_numeric(shown):
         unit = unit_of(question, feature).strip() or None
-        return distributions(then, shown, title=title, label=feature, unit=unit, current_label=where)
+        mended = undone(then, shown, one.fault) if one else None
+        return distributions(then, shown, title=title, label=feature, unit=unit, current_label=where, undone=mended)
     if one and one.fault.kind.value == "nulls":
         missing = [float(np.mean([cell is None for cell in side.tolist()])) for side in (shown, then)]
         return bars([where, "reference"], missing, title=title, percent=True, label=f"missing {feature}")

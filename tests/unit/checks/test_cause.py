@@ -75,3 +75,13 @@ def test_too_few_rows_say_how_many_are_needed(written):
     found = ask(written({name: column[:40] for name, column in columns(2000, 7).items()}, columns(5000, 2)), "cause")
     assert found.verdict == "too few rows"
     assert "needed to see a shift" in found.sentence
+
+
+def test_a_fault_that_began_in_the_window_says_since_when(written):
+    now = columns(2000, 7)
+    late = np.arange(2000) >= 1200  # of an hour that ends at midnight
+    now["amount"] = np.where(late & (now["country"] == "FR"), now["amount"] * 100, now["amount"])
+    found = ask(written(now, columns(5000, 2)), "cause feature=amount")
+    assert found.sentence.startswith("amount at country = FR since 1 Nov 23:36 UTC: ")
+    assert found.data["faults"][0]["factor"] == pytest.approx(100)
+    assert "fault undone" in found.alt
