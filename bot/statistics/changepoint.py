@@ -29,6 +29,12 @@ class ChangePoint:
     p_value: float
 
 
+def _memory(rest: Floats) -> float:
+    """The correlation of neighbours, without the bias of (1 + 4 r) / n (Kendall 1954) that each of two means costs."""
+    bias = 2 / rest.size
+    return max(0.0, min(MOST_ALIKE, (lag_one(rest, 0.0, float(rest.std())) + bias) / max(0.5, 1 - 4 * bias)))
+
+
 def change_point(means: Floats, rows: Floats) -> ChangePoint | None:
     """The split of `means` (of `rows` rows each; both shape (buckets,), in time order) that fits two levels best.
 
@@ -55,7 +61,7 @@ def change_point(means: Floats, rows: Floats) -> ChangePoint | None:
         if before == after:
             return None
         return ChangePoint(int(some[split]), int(some[split]), int(some[split]), before, after, 0.0)
-    memory = min(MOST_ALIKE, lag_one(rest, 0.0, float(rest.std())))
+    memory = _memory(rest)
     variance *= (1 + memory) / (1 - memory)
     bridge = float(np.max(np.abs(sums[LEAST_SIDE - 1 : len(sums) - LEAST_SIDE + 1]))) / math.sqrt(variance * total)
     near = np.flatnonzero(gain >= gain.max() - REACH * variance) + 1

@@ -67,3 +67,25 @@ def test_unit_and_level_do_not_matter(level, power, seed):
     moved = change_point(means * 2.0**power + level * 2.0**power / 1e3, np.full(BUCKETS, ROWS))
     assert abs(plain.at - moved.at) <= 1
     assert moved.p_value == pytest.approx(plain.p_value, rel=1e-3, abs=1e-12)
+
+
+def test_slow_wandering_is_seldom_called_a_change():
+    rng = np.random.default_rng(12)
+    wrong = 0
+    for _ in range(600):
+        noise, walk = rng.normal(size=144), np.zeros(144)
+        for at in range(1, 144):
+            walk[at] = 0.5 * walk[at - 1] + noise[at]
+        wrong += change_point(walk, np.full(144, 10.0)).p_value < 0.001
+    assert wrong <= 6
+
+
+def test_the_true_moment_lies_within_a_bucket_of_the_interval():
+    rng = np.random.default_rng(13)
+    inside = 0
+    for _ in range(400):
+        means, true = rng.normal(size=144), int(rng.integers(100, 140))
+        means[true:] += 1.5
+        found = change_point(means, np.full(144, 10.0))
+        inside += found.earliest - 1 <= true <= found.latest + 1
+    assert inside / 400 > 0.92
