@@ -36,8 +36,8 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     from pydantic import TypeAdapter  # noqa: PLC0415
 
     from bot.catalog.config import Limits, Model  # noqa: PLC0415
-    from bot.checks.contract import NOT_CONFIGURED  # noqa: PLC0415
     from bot.checks.known import Known  # noqa: PLC0415
+    from bot.checks.refusals import refusal  # noqa: PLC0415
     from bot.checks.registry import Question  # noqa: PLC0415
     from bot.core.errors import BotError  # noqa: PLC0415
     from bot.data import open_model  # noqa: PLC0415
@@ -57,7 +57,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
         )
         result = import_module(asked["room"]).run(question)
     except BotError as error:
-        return {"said": {"verdict": NOT_CONFIGURED, "sentence": error.message}, "png": b""}
+        result = refusal(error)
     return {"said": result.as_json(), "png": result.png or b""}
 
 

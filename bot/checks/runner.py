@@ -15,6 +15,7 @@ from bot.catalog.config import Limits, Model, PrometheusServer
 from bot.checks.contract import FAILED, NOT_CONFIGURED, TIMED_OUT, CheckRequest, CheckResult
 from bot.checks.known import NOTHING, Known
 from bot.checks.launch import launch
+from bot.checks.refusals import refusal
 from bot.checks.registry import Check, Question, read_params
 from bot.core.errors import BotError
 from bot.core.logging import get_logger
@@ -58,7 +59,7 @@ def _here(check: Check, question: Question) -> CheckResult:
     try:
         return check.load()(question)
     except BotError as error:
-        return CheckResult(NOT_CONFIGURED, error.message)
+        return refusal(error)
 
 
 def what_to_add(model: str | None) -> str:

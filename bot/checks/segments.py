@@ -29,14 +29,14 @@ def run(question: Question) -> CheckResult:
     assert isinstance(question.params, SegmentParams)
     data = question.rows.data
     asked = question.params.feature
+    sides = read_sides(question, [], most=None)
+    if isinstance(sides, CheckResult):
+        return sides
     outcome = outcome_of(question, question.params.value) if asked is None else None
     explaining = [name for name in (data.segments or features_of(question)) if name != asked]
     column = asked or (outcome.column if outcome else "")
     for name in [*explaining, column]:
         question.rows.is_number("predictions", name)
-    sides = read_sides(question, [], most=None)
-    if isinstance(sides, CheckResult):
-        return sides
     if outcome is not None:
         asked_for, said, share = OutcomeColumn(column, outcome.value), outcome.words, outcome.is_share
     elif question.rows.is_number("predictions", column):

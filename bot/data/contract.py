@@ -114,3 +114,7 @@ class ModelRows(Protocol):
         outcome: OutcomeColumn,
     ) -> Groups:
         """Sums of the outcome by the values of each feature (between the edges given, for numbers), of all rows."""
+
+
+def took_too_long(part: Part, seconds: float) -> str:
+    return f"Reading the {part} took longer than the {seconds:g} s allowed. Ask for a shorter window, or index time."

@@ -2,6 +2,7 @@
 value finds its cell of a sketch. Everything else is SQLAlchemy's."""
 
 import sys
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -42,6 +43,7 @@ SMALLEST_SQUARED = 1e-150
 LARGEST_FLOAT32 = 3.4e38
 SMALLEST_FLOAT32 = 1.2e-38
 PREFETCH = 10_000
+STEPS_BETWEEN_LOOKS = 100_000
 NUMBER = r"^\s*[-+]?([0-9]{1,200}\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?\s*$"
 
 
@@ -52,10 +54,7 @@ class Dialect:
 
     def engine(self, url: URL, seconds: float) -> Engine:
         del seconds
-        engine = create_engine(url, poolclass=NullPool)
-        if url.get_backend_name() == "sqlite":
-            event.listen(engine, "connect", _only_read_sqlite)
-        return engine
+        return create_engine(url, poolclass=NullPool)
 
     def begin(self, connection: Connection, seconds: float) -> None:
         """Make what follows read-only and end it after so many seconds, where the database can."""
@@ -105,6 +104,16 @@ class Dialect:
 
 
 class Sqlite(Dialect):
+    def engine(self, url: URL, seconds: float) -> Engine:
+        engine = super().engine(url, seconds)
+        event.listen(engine, "connect", _only_read_sqlite)
+        return engine
+
+    def begin(self, connection: Connection, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        driver: Any = connection.connection.driver_connection
+        driver.set_progress_handler(lambda: time.monotonic() > end, STEPS_BETWEEN_LOOKS)
+
     def sampled(self, share: float) -> tuple[ColumnElement[bool], bool]:
         """Knuth's multiplicative hash of the row's number: the same rows each time."""
         mixed = literal_column("((rowid * 2654435761) & 4294967295) >> 16", Integer)

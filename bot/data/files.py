@@ -20,6 +20,18 @@ class DataError(BotError):
     """The rows can't be read as configured; the message says what to change."""
 
 
+class UnreadableError(DataError):
+    """The rows are where they are said to be and can't be read: a broken file, a database that is down."""
+
+    status = 503
+
+
+class TooSlowError(DataError):
+    """Reading took longer than `limits.seconds`."""
+
+    status = 503
+
+
 @dataclass(frozen=True, slots=True)
 class Files:
     """`reader`: the FROM clause. `folder`: everything read lies below it."""

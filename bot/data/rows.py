@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.catalog.config import Limits, ModelData
-from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value
-from bot.data.files import DataError, Files, find_files
+from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value, took_too_long
+from bot.data.files import DataError, Files, TooSlowError, UnreadableError, find_files
 from bot.data.grouped import read_groups
 from bot.statistics.attribution import LARGEST
 from bot.statistics.groups import Groups
@@ -105,7 +105,7 @@ class FileRows:
             " touched AS (SELECT file_name, row_group_id FROM meta"
             f" WHERE path_in_schema = ? AND coalesce({inside[0]}, true) AND coalesce({inside[1]}, true))"
             " SELECT coalesce(sum(total_compressed_size) FILTER ((file_name, row_group_id) IN (SELECT * FROM touched)"
-            " AND path_in_schema IN (SELECT unnest(?))), 0), sum(total_compressed_size) FROM meta"
+            " AND path_in_schema IN (SELECT unnest(?))), 0), coalesce(sum(total_compressed_size), 0) FROM meta"
         )
         wanted = list(dict.fromkeys([time, *columns]))
         try:
@@ -293,15 +293,25 @@ class FileRows:
             folders.add(labels.folder)
         with self._lock:
             cursor = self._connection(frozenset(folders)).cursor()
+        over = threading.Timer(self.limits.seconds, cursor.interrupt)
+        over.daemon = True
+        over.start()
         try:
             done = cursor.execute(statement.format_map(named), values)
             return done.fetchnumpy() if arrays else done.fetchall()
         except duckdb.OutOfMemoryException as error:
-            raise DataError("The rows need more memory than `limits.memory_mib` allows; ask for less.") from error
+            raise UnreadableError(
+                "The rows need more memory than `limits.memory_mib` allows; ask for a shorter window or fewer features."
+            ) from error
+        except duckdb.InterruptException as error:
+            raise TooSlowError(took_too_long(part, self.limits.seconds)) from error
+        except (duckdb.IOException, duckdb.InvalidInputException) as error:
+            said = f"The {part} of `data.{part}` could not be read: {_first(error)} Is the file whole?"
+            raise UnreadableError(said) from error
         except duckdb.Error as error:
-            first = str(error).splitlines()[0][:300]
-            raise DataError(f"The {part} of `data.{part}` could not be read: {first}") from error
+            raise DataError(f"The {part} of `data.{part}` could not be read: {_first(error)}") from error
         finally:
+            over.cancel()
             cursor.close()
 
     def _connection(self, folders: frozenset[Path]) -> "DuckDBPyConnection":
@@ -316,6 +326,7 @@ class FileRows:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute(f"SET memory_limit = '{max(256, self.limits.memory_mib // 2)}MiB'")
             connection.execute("SET threads = 2")
+            connection.execute("SET temp_directory = ''")  # nothing is written where Muster runs
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
             self._connections[key] = connection
@@ -325,6 +336,10 @@ class FileRows:
 def _quoted(name: str) -> str:
     # Braces are doubled, because the statement is a format string until the files are named.
     return '"' + name.replace('"', '""').replace("{", "{{").replace("}", "}}") + '"'
+
+
+def _first(error: Exception) -> str:
+    return str(error).splitlines()[0][:300]
 
 
 def _as_text(value: Value) -> str:

@@ -40,9 +40,9 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
 
 from bot.catalog.config import Limits, ModelData
-from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Scan, Value
+from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Scan, Value, took_too_long
 from bot.data.dialects import dialect_of
-from bot.data.files import DataError
+from bot.data.files import DataError, TooSlowError, UnreadableError
 from bot.data.grouped import read_groups
 from bot.statistics.attribution import LARGEST
 from bot.statistics.cells import MINUS_INFINITY, PLUS_INFINITY
@@ -224,7 +224,7 @@ class TableRows:
                 self._dialect.begin(connection, self.limits.seconds)
                 yield connection
         except DBAPIError as error:
-            raise DataError(_why(part, self._url, error, self.limits.seconds)) from error
+            raise _why(part, self._url, error, self.limits.seconds) from error
         except SQLAlchemyError as error:
             raise DataError(f"The {part} could not be read from {_shown(self._url)}: {_first(error)}") from error
 
@@ -419,14 +419,12 @@ def _first(error: Exception) -> str:
     return str(getattr(error, "orig", error)).strip().splitlines()[0][:300]
 
 
-def _why(part: Part, url: URL, error: DBAPIError, seconds: float) -> str:
+def _why(part: Part, url: URL, error: DBAPIError, seconds: float) -> DataError:
     said = _first(error)
-    if "statement timeout" in said:
-        return (
-            f"Reading the {part} took longer than the {seconds:g} s allowed. Ask for a shorter window, or index time."
-        )
+    if "statement timeout" in said or said == "interrupted":
+        return TooSlowError(took_too_long(part, seconds))
     if error.connection_invalidated or "connect" in said.lower() or "terminating" in said.lower():
-        return (
+        return UnreadableError(
             f"The {_shown(url)} can't be reached or ended the connection: {said}. Is it up? Then run the check again."
         )
-    return f"The {part} could not be read from the {_shown(url)}: {said}"
+    return DataError(f"The {part} could not be read from the {_shown(url)}: {said}")
