@@ -38,6 +38,7 @@ USUAL, MOVED = "usual", "moved"
 SURE = 0.001
 EARLIER = 30
 CLASSES_SHOWN = 4
+TINY = 1e-6
 OUR_WORDS = ("the default", "answers are")
 QUANTILES = (("lowest tenth under", 0.1), ("median", 0.5), ("highest tenth over", 0.9))
 
@@ -201,7 +202,9 @@ def _findings(question: Question, found: Answers) -> list[str]:
     ]
     said += [f"`{one.name}` is predicted in {_then_now(one.change)}" for one in _told(found.classes)]
     said += [
-        one.drift.sentence.rstrip(".") + unit_of(question, one.column) for one in found.numbers if one.drift.drifted
+        one.drift.sentence.rstrip(".") + unit_of(question, one.column)
+        for one in found.numbers
+        if one.drift.drifted and not (one.spike and one.spike.moved)
     ]
     said += [
         f"{percent(one.current.value)} of rows have no {name} (usually {percent(one.reference.value)})"
@@ -258,11 +261,17 @@ def _quantile_rows(question: Question, sides: Sides, column: str) -> list[tuple[
     if not then.size or not now.size:
         return []
     rows: list[tuple[str, ...]] = []
+    ends = max(float(np.quantile(np.abs(side), 0.95)) for side in (then, now))
     for name, share in QUANTILES:
-        was, is_now = (float(np.quantile(side, share)) for side in (then, now))
+        was, is_now = (_snapped(float(np.quantile(side, share)), ends) for side in (then, now))
         moved = f"{'+' if is_now >= was else '-'}{number(abs(is_now - was))}"
         rows.append((f"{column}, {name}", f"{number(was)}{unit}", f"{number(is_now)}{unit}", moved))
     return rows
+
+
+def _snapped(value: float, ends: float) -> float:
+    """Beside the column's own size, a millionth of it is zero."""
+    return 0.0 if abs(value) < TINY * ends else value
 
 
 def _finite(column: Column) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
