@@ -93,7 +93,7 @@ def test_a_column_that_is_gone_gets_an_answer(tmp_path, line):
     assert "amount" in found.sentence or line not in {*expected, "top_shifted"}
 
 
-@pytest.mark.parametrize("line", ["sample_size", "fit_to_train"])
+@pytest.mark.parametrize("line", ["schema", "duplicates", "sample_size", "top_shifted", "fit_to_train"])
 def test_an_empty_reference_is_said(tmp_path, line):
     empty = {name: column[:0] for name, column in columns(5, 2).items()}
     found = ask(prepare(tmp_path, columns(1000), empty), line)
