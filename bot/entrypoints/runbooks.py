@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import click
 import typer
 
 from bot.core.errors import BotError
@@ -83,7 +82,7 @@ def run(
             print(f"{step.question}")
             for number, branch in enumerate(step.answers, start=1):
                 print(f"  {number}. {branch.label}: {branch.directive}{'   <- suggested' if branch is hint else ''}")
-            chosen = step.answers[typer.prompt("answer", type=click.IntRange(1, len(step.answers))) - 1].directive
+            chosen = step.answers[_choice(len(step.answers)) - 1].directive
         else:
             chosen = hint.directive if hint else Directive(Go.NEXT)
             print(f"-> {chosen}")
@@ -93,6 +92,14 @@ def run(
             continue
         step = next_step(runbook, step, chosen)
     print("\nThe end: resolve the incident, or close it as a false alarm.")
+
+
+def _choice(most: int) -> int:
+    while True:
+        number: int = typer.prompt("answer", type=int)
+        if 1 <= number <= most:
+            return number
+        print(f"Answer with a number from 1 to {most}.")
 
 
 def _library() -> "Library":
