@@ -62,7 +62,8 @@ class Feature(Strict):
 
 
 class ModelData(Strict):
-    """Where a model's rows lie: files, directories or globs of Parquet, CSV or JSONL, relative to muster.yaml; with
+    """Where a model's rows lie: files, directories or globs of Parquet, CSV or JSONL, relative to muster.yaml or in
+    object storage (`s3://`, `gs://`, `az://`, `abfss://`, `https://`; credentials of the environment); with
     `database` (`{env: NAME}` of a SQLAlchemy URL), tables or views of it, as `table` or `schema.table`.
 
     predictions: one row a prediction (features, score, class, event time). time: event-time column, naive is UTC.

@@ -19,7 +19,7 @@ from bot.checks.refusals import refusal
 from bot.checks.registry import Check, Question, read_params
 from bot.core.errors import BotError
 from bot.core.logging import get_logger
-from bot.data import open_model
+from bot.data import open_model, secrets_for
 
 OUTPUT_MIB = 8
 START_SECONDS = 10
@@ -101,10 +101,16 @@ def _in_process(
 
 
 def _secrets(model: Model) -> dict[str, str]:
-    """The one secret a check needs: where its rows lie. The rest of the environment stays here."""
-    named = model.data.database if model.data else None
-    value = named.read() if named else None
-    return {named.env: value} if named and value else {}
+    """What a check needs of the environment to read the model's rows; the rest of it stays here."""
+    data = model.data
+    if data is None:
+        return {}
+    if data.database:
+        value = data.database.read()
+        return {data.database.env: value} if value else {}
+    labels = data.labels.path if data.labels else None
+    paths = [path for path in (data.predictions, data.reference, data.holdout, labels) if path]
+    return {name: value for path in paths for name, value in secrets_for(path).items()}
 
 
 def _why(check: Check, code: int, said: str, limits: Limits) -> str:

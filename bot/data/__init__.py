@@ -2,6 +2,7 @@
 
 from bot.data.contract import LABEL, Frame, ModelRows, OutcomeColumn, Part
 from bot.data.files import DataError, TooSlowError, UnreadableError
+from bot.data.objects import secrets_for
 from bot.data.opening import open_model
 
 __all__ = [
@@ -14,4 +15,5 @@ __all__ = [
     "TooSlowError",
     "UnreadableError",
     "open_model",
+    "secrets_for",
 ]

@@ -1,9 +1,10 @@
-"""Where a model's rows lie: a file, a folder or a glob of Parquet, CSV or JSON lines."""
+"""Where a model's rows lie: a file, a folder or a glob of Parquet, CSV or JSON lines, here or in object storage."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from bot.core.errors import BotError
+from bot.data.objects import ObjectsError, list_objects, scheme_of
 
 _READERS = {
     ".parquet": "read_parquet({paths}, union_by_name=true, hive_partitioning=true)",
@@ -34,48 +35,79 @@ class TooSlowError(DataError):
 
 @dataclass(frozen=True, slots=True)
 class Files:
-    """`reader`: the FROM clause. `folder`: everything read lies below it."""
+    """`reader`: the FROM clause. `folder`: everything read lies below it. `size`: bytes of all."""
 
-    reader: str
-    folder: Path
-    paths: tuple[Path, ...]
+    kind: str
+    folder: str
+    paths: tuple[str, ...]
+    size: int
+
+    @property
+    def reader(self) -> str:
+        return _READERS[self.kind].format(paths=self.listed)
 
     @property
     def listed(self) -> str:
-        return "[" + ", ".join("'" + str(one).replace("'", "''") + "'" for one in self.paths) + "]"
+        return "[" + ", ".join("'" + one.replace("'", "''") + "'" for one in self.paths) + "]"
 
     @property
     def are_parquet(self) -> bool:
-        return _kind(self.paths[0]) == ".parquet"
+        return self.kind == ".parquet"
+
+    @property
+    def scheme(self) -> str | None:
+        """Return the object storage they lie in; None: this machine."""
+        return scheme_of(self.folder)
 
 
 def find_files(setting: str, wanted: str, base: Path) -> Files:
     """Resolve a path of muster.yaml, relative to the folder it lies in. `setting` names it in errors."""
+    if scheme_of(wanted):
+        return _in_storage(setting, wanted)
+    if "://" in wanted:
+        known = "s3://, gs://, az://, abfss://, https:// or a path"
+        raise DataError(f"`{setting}` in muster.yaml names {wanted}; Muster reads {known}.")
     path = Path(wanted)
     root = path if path.is_absolute() else base / path
     found = _listed(root)
     if not found:
         raise DataError(f"`{setting}` in muster.yaml names {wanted}, and nothing is there (looked for {root}).")
-    kinds = {_kind(one) for one in found}
-    if len(kinds) > 1 or None in kinds:
+    folder = root if root.is_dir() else _fixed(root)
+    kind = _one_kind(setting, wanted, [one.name for one in found])
+    return Files(kind, str(folder.resolve()), tuple(map(str, found)), sum(one.stat().st_size for one in found))
+
+
+def _in_storage(setting: str, wanted: str) -> Files:
+    try:
+        objects = list_objects(wanted, lambda name: _kind(name) is not None)
+    except ObjectsError as error:
+        raise UnreadableError(f"`{setting}` in muster.yaml: {error.message}") from error
+    if not objects.found:
+        raise DataError(f"`{setting}` in muster.yaml names {wanted}, and no file Muster can read is there.")
+    paths = tuple(one.address for one in objects.found)
+    kind = _one_kind(setting, wanted, [one.rpartition("/")[2] for one in paths])
+    return Files(kind, objects.below, paths, sum(one.size for one in objects.found))
+
+
+def _one_kind(setting: str, wanted: str, names: list[str]) -> str:
+    kinds = {_kind(one) for one in names}
+    kind = kinds.pop()
+    if kinds or kind is None:
         known = ", ".join(_READERS)
         raise DataError(f"`{setting}` in muster.yaml names {wanted}: all files must be of one kind of {known}.")
-    kind = kinds.pop() or ""
-    folder = root if root.is_dir() else _fixed(root)
-    files = Files("", folder.resolve(), tuple(found))
-    return replace(files, reader=_READERS[kind].format(paths=files.listed))
+    return kind
 
 
 def _listed(root: Path) -> list[Path]:
     if root.is_file():
         return [root.resolve()]
     if root.is_dir():
-        return sorted(one.resolve() for one in root.rglob("*") if one.is_file() and _kind(one))
+        return sorted(one.resolve() for one in root.rglob("*") if one.is_file() and _kind(one.name))
     fixed = _fixed(root)
     if fixed == root or not fixed.is_dir():
         return []
     pattern = str(root.relative_to(fixed))
-    return sorted(one.resolve() for one in fixed.glob(pattern) if one.is_file() and _kind(one))
+    return sorted(one.resolve() for one in fixed.glob(pattern) if one.is_file() and _kind(one.name))
 
 
 def _fixed(root: Path) -> Path:
@@ -86,8 +118,8 @@ def _fixed(root: Path) -> Path:
     return root
 
 
-def _kind(path: Path) -> str | None:
+def _kind(name: str) -> str | None:
     """Return the kind by the name's end; hidden and half-written files (`.x`, `_x`, `x.tmp`) are none."""
-    if path.name.startswith((".", "_")):
+    if name.startswith((".", "_")):
         return None
-    return next((kind for kind in sorted(_READERS, key=len, reverse=True) if path.name.lower().endswith(kind)), None)
+    return next((kind for kind in sorted(_READERS, key=len, reverse=True) if name.lower().endswith(kind)), None)

@@ -1,6 +1,7 @@
 """A model's rows, read through DuckDB: windows of event time, pushed down to the files, bounded and read-only."""
 
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
@@ -14,6 +15,7 @@ from bot.catalog.config import Limits, ModelData
 from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value, took_too_long
 from bot.data.files import DataError, Files, TooSlowError, UnreadableError, find_files
 from bot.data.grouped import read_groups
+from bot.data.objects import reader_of, scheme_of
 from bot.statistics.attribution import LARGEST
 from bot.statistics.groups import Groups
 from bot.statistics.profiles import Profile, profile_like
@@ -36,6 +38,7 @@ _NUMBERS = (
 )
 _MILLISECONDS = 100_000_000_000
 MOST_PROFILED = 100_000
+LISTED_SECONDS = 30.0
 _WHOLE_IN_FLOAT = 2**53
 _SUMS = "count(*), sum(y), sum(y * y)"
 
@@ -48,7 +51,8 @@ class FileRows:
         self.base = base
         self.limits = limits
         self._types: dict[str, dict[str, str]] = {}
-        self._connections: dict[Path, DuckDBPyConnection] = {}
+        self._connections: dict[frozenset[str], DuckDBPyConnection] = {}
+        self._listed: dict[Part, tuple[float, Files]] = {}
         self._lock = threading.Lock()
 
     def has(self, part: Part) -> bool:
@@ -92,11 +96,10 @@ class FileRows:
         """Read from Parquet's own statistics: the columns of the row groups that may hold the window."""
         files = self._files(part)
         if not files.are_parquet:
-            size = sum(path.stat().st_size for path in files.paths)
-            return Scan(size, size)
+            return Scan(files.size, files.size)
         known = self._described(part)
         whole = start is None and end is None  # a reference needs no time
-        time = next(iter(known)) if whole and self.data.time not in known else self._known(part, self.data.time)
+        at = next(iter(known)) if whole and self.data.time not in known else self._known(part, self.data.time)
         edges = [None if edge is None else edge.astimezone(UTC).isoformat() for edge in (start, end)]
         moment = "try_cast({} AS TIMESTAMPTZ) {} CAST(? AS TIMESTAMPTZ)"
         inside = (moment.format("stats_max_value", ">="), moment.format("stats_min_value", "<"))
@@ -107,9 +110,9 @@ class FileRows:
             " SELECT coalesce(sum(total_compressed_size) FILTER ((file_name, row_group_id) IN (SELECT * FROM touched)"
             " AND path_in_schema IN (SELECT unnest(?))), 0), coalesce(sum(total_compressed_size), 0) FROM meta"
         )
-        wanted = list(dict.fromkeys([time, *columns]))
+        wanted = list(dict.fromkeys([at, *columns]))
         try:
-            ((size, of),) = self._query(part, statement, [time, *edges, wanted])
+            ((size, of),) = self._query(part, statement, [at, *edges, wanted])
         except DataError:
             return None
         return Scan(int(size), int(of))
@@ -218,7 +221,13 @@ class FileRows:
         path = self._path(part)
         if path is None:
             raise DataError(f"The model has no `{part}:` under `data:` in muster.yaml; add where they lie.")
-        return find_files(f"data.{part}", path, self.base)
+        kept = self._listed.get(part)
+        if kept and kept[0] > time.monotonic():
+            return kept[1]
+        found = find_files(f"data.{part}", path, self.base)
+        if found.scheme:  # a listing there is a request, or many
+            self._listed[part] = (time.monotonic() + LISTED_SECONDS, found)
+        return found
 
     def _described(self, part: Part) -> dict[str, str]:
         if part not in self._types:
@@ -314,14 +323,15 @@ class FileRows:
             over.cancel()
             cursor.close()
 
-    def _connection(self, folders: frozenset[Path]) -> "DuckDBPyConnection":
+    def _connection(self, folders: frozenset[str]) -> "DuckDBPyConnection":
         """Open an engine that sees these folders and nothing else."""
         import duckdb  # noqa: PLC0415
 
-        key = Path("|".join(sorted(map(str, folders))))
-        if key not in self._connections:
+        if folders not in self._connections:
             connection = duckdb.connect()
-            quoted = ", ".join("'" + str(folder).replace("'", "''") + "'" for folder in folders)
+            for scheme in sorted({scheme for folder in folders if (scheme := scheme_of(folder))}):
+                connection.register_filesystem(reader_of(scheme))
+            quoted = ", ".join("'" + folder.replace("'", "''") + "'" for folder in folders)
             connection.execute(f"SET allowed_directories = [{quoted}]")
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute(f"SET memory_limit = '{max(256, self.limits.memory_mib // 2)}MiB'")
@@ -329,8 +339,8 @@ class FileRows:
             connection.execute("SET temp_directory = ''")  # nothing is written where Muster runs
             connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
-            self._connections[key] = connection
-        return self._connections[key]
+            self._connections[folders] = connection
+        return self._connections[folders]
 
 
 def _quoted(name: str) -> str:
@@ -339,7 +349,10 @@ def _quoted(name: str) -> str:
 
 
 def _first(error: Exception) -> str:
-    return str(error).splitlines()[0][:300]
+    lines = str(error).splitlines()
+    if lines[0].startswith("Traceback"):  # of a file system that is read through Python
+        return next((line for line in lines[1:] if line and not line.startswith(" ")), lines[0])[:300]
+    return lines[0][:300]
 
 
 def _as_text(value: Value) -> str:
