@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _NAIVE = ("TIMESTAMP", "TIMESTAMP_S", "TIMESTAMP_MS", "TIMESTAMP_NS", "DATE")
+_IN_ORDER = (*_NAIVE, "TIMESTAMP WITH TIME ZONE")
 _NUMBERS = (
     "TINYINT",
     "SMALLINT",
@@ -267,7 +268,11 @@ class FileRows:
         return " AND ".join(conditions), values
 
     def _edge(self, part: Part, which: Literal["min", "max"]) -> datetime | None:
-        micros = self._query(part, f"SELECT epoch_us({which}({self._moment(part)})) FROM {{rows}}", [])[0][0]
+        name = self._known(part, self.data.time)
+        moment = f"{which}({self._moment(part)})"
+        if self._described(part)[name] in _IN_ORDER:  # the cast keeps their order, and the files know their own edges
+            moment = f"CAST({which}({_quoted(name)}) AS TIMESTAMPTZ)"
+        micros = self._query(part, f"SELECT epoch_us({moment}) FROM {{rows}}", [])[0][0]
         return None if micros is None else datetime.fromtimestamp(0, UTC) + timedelta(microseconds=int(micros))
 
     def _shown(self, part: Part, column: str, of: str = "") -> str:
