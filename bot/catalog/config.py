@@ -5,7 +5,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bot.catalog.values import Duration, SecretRef, Strict, parse_duration
+from bot.catalog.values import Duration, Rate, SecretRef, Strict, parse_duration
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -102,7 +102,8 @@ class Monitor(Strict):
 
     value: the class whose share is watched (`class_share`). feature: the column (`null_rate`, `range`, `drift`).
     window: rows of this event time are judged at once, when the window is complete. baseline: how many windows before
-    it the control limits come from. min_rows: fewer rows are "too few", not an alert.
+    it the control limits come from. min_rows: fewer rows are "too few", not an alert. budget: false pages it may cause,
+    such as 0.25/week; without one it has a share of its team's.
     """
 
     name: Name
@@ -116,7 +117,7 @@ class Monitor(Strict):
     baseline: int = Field(30, ge=8, le=10_000)
     lateness: Duration = parse_duration("0s")
     min_rows: int = Field(200, ge=1)
-    false_pages_per_week: float = Field(0.5, gt=0, le=100)
+    budget: Rate | None = None
 
     @model_validator(mode="after")
     def _needs(self) -> Self:
@@ -142,11 +143,14 @@ class Model(Strict):
 
 
 class Team(Strict):
-    """Who answers for models: the channel that hears of their incidents, and the policy that pages."""
+    """Who answers for models: the channel that hears of their incidents, the policy that pages, and the false pages an
+    on-call week of theirs may have (`budget`), over all monitors of all their models.
+    """
 
     name: str = "default"
     channel: str | None = None
     policy: str | None = None
+    budget: Rate = 1.0
 
 
 class Level(Strict):
@@ -269,13 +273,25 @@ class Catalog(Strict):
             raise ValueError(f"policy {missing[0]!r} is used but not defined; add it under `policies:`")
         return self
 
+    @model_validator(mode="after")
+    def _budgets(self) -> Self:
+        for name in sorted({model.team for model in self.models}):
+            own = [one.budget for model in self.models if model.team == name for one in model.monitors if one.budget]
+            team = self.team_named(name)
+            if sum(own) > team.budget * (1 + 1e-9):
+                asked = f"{sum(own):.3g} false pages a week, and the team's `budget` is {team.budget:.3g}/week"
+                raise ValueError(f"the monitors of team {name!r} ask for {asked}; lower theirs or raise the team's")
+        return self
+
     def model(self, name: str | None) -> Model | None:
         return next((model for model in self.models if model.name == name), None)
 
     def team_of(self, model: str | None) -> Team:
         """Return the model's team; the `default` team, configured or not, for models without one."""
         found = self.model(model)
-        name = found.team if found else "default"
+        return self.team_named(found.team if found else "default")
+
+    def team_named(self, name: str) -> Team:
         return next((team for team in self.teams if team.name == name), Team(name=name))
 
     def tier_of(self, model: str | None) -> int:

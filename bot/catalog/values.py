@@ -33,6 +33,25 @@ def format_duration(length: timedelta) -> str:
     return f"{seconds:g}s"
 
 
+_WEEKS = {"day": 1 / 7, "week": 1.0, "month": 365.25 / 84, "year": 365.25 / 7}
+_RATE = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*/\s*(day|week|month|year)\s*", re.ASCII)
+MOST_A_WEEK = 10_000
+
+
+def parse_rate(value: Any) -> float:  # noqa: ANN401
+    """Read `1/week`, `2/day`, `0.5/month` as a number a week."""
+    found = _RATE.fullmatch(str(value))
+    number = float(found[1]) / _WEEKS[found[2]] if found else 0.0
+    if not 0 < number <= MOST_A_WEEK:
+        raise ValueError(f"{value!r} is no budget; write false alerts per time, such as 1/week, 2/day or 0.5/month")
+    return number
+
+
+def format_rate(per_week: float) -> str:
+    return f"{per_week:.12g}/week"
+
+
+Rate = Annotated[float, BeforeValidator(parse_rate), PlainSerializer(format_rate)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
 
 

@@ -62,7 +62,7 @@ def _answer(
     if isinstance(band, Shortfall):
         short = f"{said}; only {len(counts)} earlier windows to compare with, {LEAST_WINDOWS} needed."
         return CheckResult(TOO_FEW_WINDOWS, short, window_start=start, window_end=end, rows_read=now)
-    lower, upper = band
+    lower, upper = band.lower, band.upper
     upset = sum(1 for _, size in like if size) - len(counts)
     verdict = "low" if now < lower else "high" if now > upper else "ok"
     usual = f"{number(lower)} to {number(upper)}"

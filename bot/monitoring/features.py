@@ -9,9 +9,9 @@ from bot.core.errors import BotError
 from bot.data import ModelRows
 from bot.monitoring import words
 from bot.monitoring.cause import Changed, locate, since_when, with_cause
-from bot.monitoring.finding import Finding, State
-from bot.monitoring.shares import LeftOut
+from bot.monitoring.finding import Finding, State, surprise_of
 from bot.monitoring.sides import Mask, Sides, no_rows, null_mask, picture, read_sides
+from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, as_numbers, is_numeric
@@ -29,10 +29,10 @@ CLEAR_SHARE, CLEARLY_EXPLAINED = 0.2, 0.85
 MOST_RANKED = 12
 
 
-def null_rate(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
+def null_rate(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """The share of rows without a value: two points and more above the reference, beyond chance."""
     feature = _feature(one)
-    sides = read_sides(one, rows, window, left_out, [feature])
+    sides = read_sides(one, rows, window, terms.leaves_out, [feature])
     if isinstance(sides, Finding):
         return sides
     then, now = sides.then.columns[feature], sides.now.columns[feature]
@@ -51,10 +51,10 @@ def null_rate(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) 
     )
 
 
-def value_range(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
+def value_range(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """Rows outside the range the reference makes plausible, or a change of unit that stays inside it."""
     feature = _feature(one)
-    sides = read_sides(one, rows, window, left_out, [feature])
+    sides = read_sides(one, rows, window, terms.leaves_out, [feature])
     if isinstance(sides, Finding):
         return sides
     then, now = sides.then.columns[feature], sides.now.columns[feature]
@@ -70,10 +70,10 @@ def value_range(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut
     return with_cause(finding, sides, feature, _changed(then, now, found if beyond else None), found.sentence)
 
 
-def drift(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
+def drift(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """One feature, or every feature, with a floor on the effect and one correction over all."""
     wanted = [one.monitor.feature] if one.monitor.feature else _features(one, rows)
-    sides = read_sides(one, rows, window, left_out, wanted)
+    sides = read_sides(one, rows, window, terms.leaves_out, wanted)
     if isinstance(sides, Finding):
         return sides
     then, now = ({name: side.columns[name] for name in wanted} for side in (sides.then, sides.now))
@@ -91,6 +91,7 @@ def drift(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> F
         rows=sides.now.rows,
         value=strongest,
         upper=1.0,
+        surprise=surprise_of(min(change.adjusted for change in judged)),
         feature=one.monitor.feature,
         reference=sides.reference,
         data={"ranking": [[change.feature, change.strength] for change in judged[:MOST_RANKED]]},
@@ -121,6 +122,7 @@ def _calm(sides: Sides, feature: str, change: ShareChange, sentence: str) -> Fin
         rows=sides.now.rows,
         value=change.current.value,
         upper=min(1.0, change.reference.value + LEAST_CHANGE),
+        surprise=surprise_of(change.p_value),
         feature=feature,
         reference=sides.reference,
     )

@@ -9,6 +9,7 @@ from typing import Any
 from bot.core.payload import clean_text
 
 SENTENCE, NAME = 600, 300
+SMALLEST = 1e-300
 
 
 class State(StrEnum):
@@ -26,9 +27,10 @@ class State(StrEnum):
 class Finding:
     """`sentence` says it with its numbers; it is the alert's title when firing.
 
-    value, lower, upper: the metric and its limits, None where there is none. onset: when it began within the window,
-    if that can be seen. affected: the faulty part of the window's rows, in words ("38 %"). reference: what it was
-    compared with. data: JSON values for charts and the API.
+    value, lower, upper: the metric and its limits, None where there is none. surprise: -log10 of the chance of such a
+    window, or a stranger one, on ordinary days; None where there is no such chance. onset: when it began within the
+    window, if that can be seen. affected: the faulty part of the window's rows, in words ("38 %"). reference: what it
+    was compared with. data: JSON values for charts and the API.
     """
 
     state: State
@@ -37,6 +39,7 @@ class Finding:
     value: float | None = None
     lower: float | None = None
     upper: float | None = None
+    surprise: float | None = None
     onset: datetime | None = None
     feature: str | None = None
     segment: str | None = None
@@ -52,6 +55,7 @@ class Finding:
             value=_finite(self.value),
             lower=_finite(self.lower),
             upper=_finite(self.upper),
+            surprise=_finite(self.surprise),
             feature=_short(self.feature, NAME) if self.feature else None,
             segment=_short(self.segment, NAME) if self.segment else None,
             data=_plain(self.data),
@@ -63,6 +67,11 @@ class Finding:
         if self.value is None or self.lower is None:
             return self.upper
         return self.upper if self.upper is not None and self.value > (self.lower + self.upper) / 2 else self.lower
+
+
+def surprise_of(p_value: float) -> float:
+    """-log10 of a chance; one too small for a float64 counts as the smallest."""
+    return -math.log10(max(p_value, SMALLEST))
 
 
 def _short(text: str, most: int) -> str:

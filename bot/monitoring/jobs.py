@@ -18,11 +18,13 @@ from bot.core.errors import BotError, BusyError
 from bot.core.logging import get_logger
 from bot.data import ModelRows, open_model
 from bot.incidents.house import House
+from bot.monitoring.budget import alarm_rates
 from bot.monitoring.due import Claim, any_due, claim, claim_now, held, introduce, release, unknown_keys, until_next_look
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.history import past_of
 from bot.monitoring.judging import judge
 from bot.monitoring.service import keep
+from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window, newest, waiting
 from bot.tables import MonitorState
@@ -46,6 +48,7 @@ class Monitors:
         self.clock = clock
         self.opener = opener
         self.watched = watched(house.catalog)
+        self.rates = alarm_rates(house.catalog)
         self.paging = [key for key, one in self.watched.items() if one.pages]
         self._introduced = False
         self._judged = 0
@@ -133,7 +136,7 @@ class Monitors:
         """Judge one window and keep what was found; False when the lease was lost meanwhile."""
         with self.database.reading() as session:
             past = past_of(session, one, window)
-        finding = judge(one, rows, window, past.leaves_out)
+        finding = judge(one, rows, window, Terms(past.leaves_out, self.rates[one.key]))
         with self.database.transaction() as session:
             now = self.clock.now()
             state = held(session, mine, now)

@@ -6,11 +6,11 @@ from bot.catalog.config import MonitorMetric
 from bot.data import ModelRows
 from bot.monitoring import features, shares
 from bot.monitoring.finding import Finding
-from bot.monitoring.shares import LeftOut
+from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 
-JUDGES: Mapping[MonitorMetric, Callable[[Watched, ModelRows, Window, LeftOut], Finding]] = {
+JUDGES: Mapping[MonitorMetric, Callable[[Watched, ModelRows, Window, Terms], Finding]] = {
     MonitorMetric.CLASS_SHARE: shares.class_share,
     MonitorMetric.ROW_COUNT: shares.row_count,
     MonitorMetric.NULL_RATE: features.null_rate,
@@ -19,9 +19,6 @@ JUDGES: Mapping[MonitorMetric, Callable[[Watched, ModelRows, Window, LeftOut], F
 }
 
 
-def judge(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
-    """Judge a complete window. `left_out` names the windows that must not be learnt from.
-
-    Raises BotError for what a person has to mend: a column that isn't configured or isn't there.
-    """
-    return JUDGES[one.monitor.metric](one, rows, window, left_out).fit_to_keep()
+def judge(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
+    """Judge a complete window. Raises BotError for what a person has to mend, such as a column that isn't there."""
+    return JUDGES[one.monitor.metric](one, rows, window, terms).fit_to_keep()

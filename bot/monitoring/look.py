@@ -7,10 +7,12 @@ from pathlib import Path
 from bot.catalog.config import Catalog
 from bot.core.database import Database
 from bot.core.errors import BotError, unknown
+from bot.monitoring.budget import alarm_rates
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.history import past_of
 from bot.monitoring.jobs import Opener
 from bot.monitoring.judging import judge
+from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window, newest
 
@@ -44,4 +46,4 @@ def _seen(database: Database, catalog: Catalog, base: Path, open_model: Opener, 
     window = newest(latest, one.monitor.window, one.monitor.lateness)
     with database.reading() as session:
         past = past_of(session, one, window)
-    return Seen(one, window, judge(one, rows, window, past.leaves_out))
+    return Seen(one, window, judge(one, rows, window, Terms(past.leaves_out, alarm_rates(catalog)[one.key])))

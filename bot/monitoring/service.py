@@ -51,7 +51,7 @@ def keep(
         data,
         now,
     )
-    row.value, row.lower, row.upper = finding.value, finding.lower, finding.upper
+    row.value, row.lower, row.upper, row.surprise = finding.value, finding.lower, finding.upper, finding.surprise
     session.add(row)
     if not asked_by:
         state.last_window_end = window.end

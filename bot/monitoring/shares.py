@@ -1,7 +1,6 @@
 """Judging what a model answers, and how often: class share and row count against the windows before."""
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 
@@ -9,8 +8,9 @@ from bot.core.errors import BotError
 from bot.data import ModelRows
 from bot.data.contract import Value
 from bot.monitoring import words
-from bot.monitoring.finding import Finding, State
+from bot.monitoring.finding import Finding, State, surprise_of
 from bot.monitoring.onset import onset
+from bot.monitoring.terms import LeftOut, Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics import bands
@@ -18,22 +18,19 @@ from bot.statistics.columns import category_text
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.volumes import count_band
 
-LeftOut = Callable[[Window], bool]
-WEEK = timedelta(days=7)
-MOST_RATE, LEAST_RATE = 0.01, 1e-6
 SPARE = 3
 """How many times the baseline is looked back at most, when windows of it are left out."""
 Counted = tuple[datetime, int, int]
 
 
-def class_share(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
+def class_share(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """The share of one class, against the band of the baseline windows."""
     column = one.monitor.feature or one.data.prediction
     if column is None:
         raise BotError(f"Monitor {one.key}: name the column of the model's answer as `prediction:` under `data:`.")
     value = one.monitor.value
     assert value is not None  # the configuration asks for it
-    before, (_, count, size) = _counted(one, rows, window, left_out, column, value)
+    before, (_, count, size) = _counted(one, rows, window, terms.leaves_out, column, value)
     short = _too_few(one, size)
     if short:
         return short
@@ -43,7 +40,7 @@ def class_share(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut
         count,
         size,
         label=category_text(one.monitor.value),
-        false_alarm_rate=alarm_rate(one),
+        false_alarm_rate=terms.alarm_rate,
         least_windows=least,
         least_rows=min(bands.LEAST_ROWS, one.monitor.min_rows),
     )
@@ -58,6 +55,7 @@ def class_share(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut
         value=share,
         lower=lower,
         upper=upper,
+        surprise=surprise_of(found.p_value),
         onset=_onset(one, rows, window, column) if found.outside and share > upper else None,
         feature=one.monitor.feature,
         reference=f"{found.band.windows} windows before",
@@ -68,15 +66,15 @@ def class_share(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut
     )
 
 
-def row_count(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) -> Finding:
+def row_count(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """How many rows came, against the baseline windows that had any."""
-    before, (_, _, size) = _counted(one, rows, window, left_out, one.data.prediction or one.data.time, "")
+    before, (_, _, size) = _counted(one, rows, window, terms.leaves_out, one.data.prediction or one.data.time, "")
     counts = [size for _, _, size in before]
     least = min(bands.LEAST_WINDOWS, one.monitor.baseline)
-    band = count_band(counts, false_alarm_rate=alarm_rate(one), least_windows=least)
+    band = count_band(counts, false_alarm_rate=terms.alarm_rate, least_windows=least)
     if isinstance(band, Shortfall):
         return _learning(size, band, float(size))
-    lower, upper = band
+    lower, upper = band.lower, band.upper
     return Finding(
         state=State.OK if lower <= size <= upper else State.FIRING,
         sentence=words.row_count(one, size, window, lower, upper),
@@ -84,15 +82,10 @@ def row_count(one: Watched, rows: ModelRows, window: Window, left_out: LeftOut) 
         value=float(size),
         lower=lower,
         upper=upper,
+        surprise=surprise_of(band.p_value(size)),
         reference=f"{len(counts)} windows before",
         data={"before": [[(at + window.length).isoformat(), float(size)] for at, _, size in before]},
     )
-
-
-def alarm_rate(one: Watched) -> float:
-    """The chance that an ordinary window alarms, from the false pages a week a person would bear."""
-    windows = WEEK / one.monitor.window
-    return min(max(one.monitor.false_pages_per_week / windows, LEAST_RATE), MOST_RATE)
 
 
 def _counted(

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from bot.data import Frame, ModelRows
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.shares import LeftOut
+from bot.monitoring.terms import LeftOut
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, as_numbers, count_categories, is_numeric

@@ -21,7 +21,8 @@ LEAST_ROWS = 30
 @dataclass(frozen=True, slots=True)
 class ShareBand:
     """Control limits of a share for a window of `rows` rows, 0 to 1. `spread` is the standard deviation of window
-    shares beyond binomial chance; `windows` is how many the band was learnt from."""
+    shares beyond binomial chance; `windows` is how many the band was learnt from. `angle` and `reach` are the centre
+    and the standard deviation of a new window's asin(sqrt(share))."""
 
     lower: float
     centre: float
@@ -29,6 +30,15 @@ class ShareBand:
     rows: int
     windows: int
     spread: float
+    angle: float
+    reach: float
+
+    def p_value(self, share: float) -> float:
+        """The chance of a share as far from the centre as this one, on either side (Student's t)."""
+        from scipy.special import stdtr  # noqa: PLC0415
+
+        away = abs(math.asin(math.sqrt(share)) - self.angle)
+        return float(2 * stdtr(self.windows - 1, -away / self.reach))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +50,7 @@ class BandFinding:
     current: Share
     outside: bool
     distance: float
+    p_value: float
     sentence: str
 
 
@@ -72,7 +83,7 @@ def class_share(
     distance = max(0.0, abs(current.value - band.centre) / half - 1) if outside else 0.0
     usual = f"usually {percent(band.lower)} to {percent(band.upper)}"
     sentence = f"{percent(current.value)} of rows are {label} ({usual})"
-    return BandFinding(band, current, outside, distance, sentence)
+    return BandFinding(band, current, outside, distance, band.p_value(current.value), sentence)
 
 
 def share_band(
@@ -106,4 +117,4 @@ def share_band(
         math.sin(min(max(angle, 0.0), math.pi / 2)) ** 2 for angle in (centre - reach, centre, centre + reach)
     )
     slope = 2 * math.sqrt(middle * (1 - middle))  # d(sin^2)/d(angle)
-    return ShareBand(lower, middle, upper, rows, k, math.sqrt(between) * slope)
+    return ShareBand(lower, middle, upper, rows, k, math.sqrt(between) * slope, centre, math.sqrt(variance))

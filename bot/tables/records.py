@@ -115,6 +115,7 @@ class MonitorResult(SQLModel, table=True):
     value: float | None = None
     lower: float | None = None
     upper: float | None = None
+    surprise: float | None = None
     state: str
     data: dict[str, Any] = json_field()
     evaluated_at: datetime

@@ -2,17 +2,16 @@
 
 import csv
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bot.catalog.values import parse_rate
 from bot.core.errors import BotError
 from bot.statistics.stream.detector import StreamDetector
 from bot.statistics.stream.reading import Reading, StreamPolicy
 from bot.tuning.history import Point, read_history
 
-WEEKS = {"day": 1 / 7, "week": 1.0, "month": 365.25 / 84, "year": 365.25 / 7}
 PAGES_TO_NOTIFICATIONS = 0.25
 """False pages to one false notification: a page costs somebody's night."""
 
@@ -43,11 +42,10 @@ class Backtest:
 
 def read_budget(text: str) -> float:
     """False alerts a week from `1/week`, `2/day`, `0.5/month`. Raises BotError."""
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*/\s*(day|week|month|year)\s*", text)
-    number = float(found[1]) if found else 0.0
-    if found is None or not 0 < number <= 10_000:  # noqa: PLR2004
-        raise BotError(f"{text!r} is no budget; write false alerts per time, such as 1/week, 2/day or 0.5/month.")
-    return number / WEEKS[found[2]]
+    try:
+        return parse_rate(text)
+    except ValueError as error:
+        raise BotError(f"{error}.") from error
 
 
 def policy_for(per_week: float) -> StreamPolicy:

@@ -8,9 +8,10 @@ import pytest
 
 from bot.catalog.config import AlertKind, AlertRole, Monitor, Severity
 from bot.core.errors import BotError
+from bot.monitoring.budget import alarm_rate
 from bot.monitoring.finding import State
 from bot.monitoring.judging import judge
-from bot.monitoring.shares import alarm_rate
+from bot.monitoring.terms import Terms, learns_from_all
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.shortfall import Shortfall
@@ -21,22 +22,19 @@ SHARE = {"name": "late", "metric": "class_share", "value": "late"}
 RANGE = {"name": "delay-range", "metric": "range", "feature": "dep_delay"}
 NULLS = {"name": "nulls", "metric": "null_rate", "feature": "distance"}
 DRIFT = {"name": "drift", "metric": "drift"}
+RATE = 0.5 / 168
 COUNT = {"name": "rows", "metric": "row_count"}
 BROKE = START + timedelta(hours=38, minutes=40)
-
-
-def nothing(_window):
-    return False
 
 
 def window(hour):
     return Window(START + hour * HOUR, START + (hour + 1) * HOUR)
 
 
-def found(monitor, columns, hour=38, reference=None, left_out=nothing, **data):
+def found(monitor, columns, hour=38, reference=None, left_out=learns_from_all, **data):
     table = Table(columns, hours(150, seed=9) if reference is None else reference)
     made = model(monitor, **data)
-    return judge(Watched(made, made.monitors[0]), table, window(hour), left_out)
+    return judge(Watched(made, made.monitors[0]), table, window(hour), Terms(left_out, RATE))
 
 
 @pytest.fixture
@@ -71,7 +69,7 @@ def test_without_words_of_its_own_the_model_answers(broken):
         Watched(plain := model(SHARE).model_copy(update={"outcome": None}), plain.monitors[0]),
         Table(broken),
         window(38),
-        nothing,
+        Terms(alarm_rate=RATE),
     )
     assert finding.sentence.startswith("eta answers late in 32 % of predictions (usually ")
 
@@ -176,8 +174,8 @@ def test_without_a_reference_the_windows_before_are_it(broken):
     spoilt = Window(START + 10 * HOUR, START + 37 * HOUR)
     made = model({**RANGE, "baseline": 30}, reference=None)
     one = Watched(made, made.monitors[0])
-    for left_out in (nothing, spoilt.overlaps):
-        finding = judge(one, Table(broken), window(38), left_out)
+    for left_out in (learns_from_all, spoilt.overlaps):
+        finding = judge(one, Table(broken), window(38), Terms(left_out, RATE))
         assert finding.reference == "up to 30 windows before"
         assert finding.sentence.startswith("dep_delay looks 60 times too large at origin=EWR")
 
@@ -231,7 +229,19 @@ def test_defaults_of_each_metric():
 @pytest.mark.parametrize(("length", "rate"), [("1h", 0.5 / 168), ("1d", 0.01), ("5m", 0.5 / 2016)])
 def test_the_alarm_rate_follows_from_the_false_pages_a_week(length, rate):
     made = model({**SHARE, "window": length})
-    assert alarm_rate(Watched(made, made.monitors[0])) == pytest.approx(rate)
+    assert alarm_rate(0.5, Watched(made, made.monitors[0])) == pytest.approx(rate)
+
+
+def test_what_leaves_the_band_is_rarer_than_the_alarm_rate():
+    """A finding's surprise and its limits say the same thing."""
+    columns = hours(45)
+    for monitor in (SHARE, COUNT):
+        for hour in range(35, 45):
+            calm = found(monitor, columns, hour)
+            assert 0 <= calm.surprise < -np.log10(RATE)
+    columns = hours(45, late=0.2)
+    columns["answer"] = np.where(since(columns, START + 38 * HOUR), "late", columns["answer"])
+    assert found(SHARE, columns).surprise > 6
 
 
 def test_a_band_of_counts_keeps_its_promise():
@@ -239,8 +249,8 @@ def test_a_band_of_counts_keeps_its_promise():
     out = 0
     for _ in range(2000):
         counts = rng.poisson(rng.gamma(50, 12, 31))
-        low, high = count_band(counts[:30].tolist(), false_alarm_rate=0.01)
-        out += not low <= counts[30] <= high
+        band = count_band(counts[:30].tolist(), false_alarm_rate=0.01)
+        out += not band.lower <= counts[30] <= band.upper
     assert 5 <= out <= 45
     assert isinstance(count_band([3] * 9, false_alarm_rate=0.01), Shortfall)
     assert Monitor.model_validate(COUNT).min_rows == 200

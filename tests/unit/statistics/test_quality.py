@@ -36,6 +36,6 @@ def test_leaving_out_costs_few_false_alarms():
     rng, wrong = np.random.default_rng(2), 0
     for _ in range(2000):
         *before, now = rng.poisson(1000 * np.exp(rng.normal(0, 0.2, 15))).tolist()
-        low, high = count_band(without_upsets(before), false_alarm_rate=0.001, least_windows=6)
-        wrong += not low <= now <= high
+        band = count_band(without_upsets(before), false_alarm_rate=0.001, least_windows=6)
+        wrong += not band.lower <= now <= band.upper
     assert wrong / 2000 < 0.006
