@@ -1,0 +1,111 @@
+"""Running a monitor over a model's past as if it had been there: each window judged by those before it.
+
+Nothing is kept and nobody is told. What fired is left out of later baselines, as it would have been.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from bot.core.errors import BotError
+from bot.data import ModelRows
+from bot.data.held import HeldRows
+from bot.monitoring.finding import Finding, State
+from bot.monitoring.judging import judge
+from bot.monitoring.service import CLEAN_WINDOWS
+from bot.monitoring.terms import USUAL_RATE, LeftOut, Terms, learns_from_all
+from bot.monitoring.watched import Watched
+from bot.monitoring.windows import ORIGIN, Window
+
+MOST_WINDOWS = 20_000
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Rehearsed:
+    window: Window
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Episode:
+    """Windows that would have been one alert: from the first that fired until it was clean again.
+
+    start: when it began, as far as that was seen. seen: when the first window that fired was over.
+    """
+
+    start: datetime
+    seen: datetime
+    end: datetime
+    sentence: str
+    finding: Finding
+
+
+def windows_of(rows: ModelRows, one: Watched) -> list[Window]:
+    """Every complete window of the model's rows, oldest first. Raises BotError where there are too many."""
+    first, last = rows.earliest("predictions"), rows.latest("predictions")
+    if first is None or last is None:
+        return []
+    return windows_between(first, last, one.monitor.window)
+
+
+def windows_between(first: datetime, last: datetime, length: timedelta) -> list[Window]:
+    start = ORIGIN + -(-(first - ORIGIN) // length) * length
+    count = (last + timedelta(microseconds=1) - start) // length
+    if count > MOST_WINDOWS:
+        raise BotError(f"That are {count:,} windows; look at a shorter stretch, or use a longer `window`.")
+    return [Window(start + at * length, start + (at + 1) * length) for at in range(max(0, count))]
+
+
+def rehearse(
+    one: Watched,
+    rows: ModelRows,
+    windows: Sequence[Window],
+    *,
+    alarm_rate: float = USUAL_RATE,
+    leaves_out: LeftOut = learns_from_all,
+    progress: Progress | None = None,
+) -> Iterator[Rehearsed]:
+    """Judge the windows in turn. A window that can't be judged is `broken`, with the reason as its sentence."""
+    if not windows:
+        return
+    # A judge looks back as far as its baseline reaches, and once more where windows are left out.
+    held = rows if isinstance(rows, HeldRows) else HeldRows(rows, windows[0].start, windows[-1].end)
+    fired: set[Window] = set()
+    terms = Terms(lambda window: window in fired or leaves_out(window), alarm_rate)
+    for at, window in enumerate(windows, start=1):
+        try:
+            finding = judge(one, held, window, terms)
+        except BotError as error:
+            finding = Finding(State.BROKEN, error.message)
+        if finding.state is State.FIRING:
+            fired.add(window)
+        yield Rehearsed(window, finding)
+        if progress:
+            progress(at, len(windows))
+
+
+def episodes(rehearsed: Iterable[Rehearsed]) -> list[Episode]:
+    """Gather what fired into alerts: one is over after as many clean windows in a row as would resolve it."""
+    found: list[Episode] = []
+    first: Rehearsed | None = None
+    clean = 0
+    last = None
+    for one in rehearsed:
+        last = one
+        if one.finding.state is State.FIRING:
+            first, clean = first or one, 0
+        elif first is not None and one.finding.state is State.OK:
+            clean += 1
+            if clean >= CLEAN_WINDOWS:
+                found.append(_episode(first, one))
+                first = None
+    if first is not None and last is not None:
+        found.append(_episode(first, last))
+    return found
+
+
+def _episode(first: Rehearsed, last: Rehearsed) -> Episode:
+    finding = first.finding
+    start = finding.onset or first.window.start
+    return Episode(start, first.window.end, last.window.end, finding.sentence, finding)
