@@ -1,11 +1,12 @@
 """`muster.yaml` as types. Every field is documented in the README's configuration section."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from bot.catalog.values import Duration, Rate, SecretRef, Strict, parse_duration
+from bot.catalog.values import Duration, Part, Rate, SecretRef, Strict, parse_duration
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -95,6 +96,43 @@ class MonitorMetric(StrEnum):
     RANGE = "range"
     DRIFT = "drift"
     ROW_COUNT = "row_count"
+    PERFORMANCE = "performance"
+    ESTIMATE = "estimate"
+
+
+LABELLED = frozenset({MonitorMetric.PERFORMANCE, MonitorMetric.ESTIMATE})
+"""Metrics that have a `measure`."""
+MONTH = parse_duration("30d")
+MonitorMeasure = Literal["accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier", "mae", "rmse", "ndcg"]
+ESTIMATED = ("accuracy", "precision", "recall", "f1", "auc")
+
+
+class Rule(Strict):
+    """A fixed rule in place of the budget: `{above: x}`, `{below: x}`, or `{drop: 5%, of: 30d}`.
+
+    drop: worse than the mean of the time before (`of`, 30 days) by this part of it, and beyond chance.
+    """
+
+    above: float | None = Field(None, allow_inf_nan=False)
+    below: float | None = Field(None, allow_inf_nan=False)
+    drop: Part | None = None
+    of: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        given = [name for name in ("above", "below", "drop") if getattr(self, name) is not None]
+        if len(given) != 1:
+            has = f"this one has {' and '.join(given)}" if given else "this one has none"
+            raise ValueError(f"a rule has exactly one of `above`, `below` and `drop`; {has}")
+        if self.of is not None and self.drop is None:
+            raise ValueError("`of` says what a `drop` is measured against; it goes with no other rule")
+        if self.of is not None and not self.of:
+            raise ValueError("`of` must be longer than nothing, such as 30d")
+        return self
+
+    @property
+    def time_before(self) -> timedelta:
+        return self.of or MONTH
 
 
 class Monitor(Strict):
@@ -102,8 +140,11 @@ class Monitor(Strict):
 
     value: the class whose share is watched (`class_share`). feature: the column (`null_rate`, `range`, `drift`).
     window: rows of this event time are judged at once, when the window is complete. baseline: how many windows before
-    it the control limits come from. min_rows: fewer rows are "too few", not an alert. budget: false pages it may cause,
-    such as 0.25/week; without one it has a share of its team's.
+    it the control limits come from. rule: a fixed rule in place of them. measure: how good answers are counted
+    (`performance`, `estimate`); default by what they are. min_rows: fewer rows (labels, for `performance`) are "too
+    few", not an alert. budget: false pages it may cause, such as 0.25/week; without one it has a share of its team's.
+    shadow: true records and tells nobody, false tells from the first window on; without it a new monitor is in shadow
+    until somebody accepts it.
     """
 
     name: Name
@@ -118,6 +159,9 @@ class Monitor(Strict):
     lateness: Duration = parse_duration("0s")
     min_rows: int = Field(200, ge=1)
     budget: Rate | None = None
+    rule: Rule | None = None
+    measure: MonitorMeasure | None = None
+    shadow: bool | None = None
 
     @model_validator(mode="after")
     def _needs(self) -> Self:
@@ -125,6 +169,18 @@ class Monitor(Strict):
             raise ValueError("a class_share monitor needs `value`: the class whose share is watched")
         if self.metric in {MonitorMetric.NULL_RATE, MonitorMetric.RANGE} and self.feature is None:
             raise ValueError(f"a {self.metric} monitor needs `feature`: the column it watches")
+        return self
+
+    @model_validator(mode="after")
+    def _measured(self) -> Self:
+        if self.measure is None:
+            return self
+        if self.metric not in LABELLED:
+            raise ValueError(f"`measure` belongs to performance and estimate monitors, not to {self.metric}")
+        if self.metric is MonitorMetric.ESTIMATE and self.measure not in ESTIMATED:
+            raise ValueError(f"{self.measure} can't be estimated without labels; there is {', '.join(ESTIMATED)}")
+        if self.measure == "ndcg" and self.feature is None:
+            raise ValueError("ndcg needs `feature`: the column that says which rows were ordered together")
         return self
 
 

@@ -51,6 +51,23 @@ def format_rate(per_week: float) -> str:
     return f"{per_week:.12g}/week"
 
 
+_PART = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*(%?)\s*", re.ASCII)
+
+
+def parse_part(value: Any) -> float:  # noqa: ANN401
+    """Read `5%` or `0.05` as a part between 0 and 1."""
+    found = _PART.fullmatch(str(value))
+    part = float(found[1]) / (100 if found[2] else 1) if found else 0.0
+    if not 0 < part < 1:
+        raise ValueError(f"{value!r} is no part of a whole; write 5% or 0.05")
+    return part
+
+
+def format_part(part: float) -> str:
+    return f"{100 * part:.12g}%"
+
+
+Part = Annotated[float, BeforeValidator(parse_part), PlainSerializer(format_part)]
 Rate = Annotated[float, BeforeValidator(parse_rate), PlainSerializer(format_rate)]
 Duration = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(format_duration)]
 

@@ -11,8 +11,11 @@ _KINDS = {
     MonitorMetric.RANGE: AlertKind.DATA_QUALITY,
     MonitorMetric.DRIFT: AlertKind.DRIFT,
     MonitorMetric.ROW_COUNT: AlertKind.DATA_QUALITY,
+    MonitorMetric.PERFORMANCE: AlertKind.PERFORMANCE,
+    MonitorMetric.ESTIMATE: AlertKind.PERFORMANCE,
 }
-_GUARDRAILS = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.ROW_COUNT})
+_OUTCOMES = frozenset({MonitorMetric.PERFORMANCE})
+_GUARDRAILS = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.ROW_COUNT, MonitorMetric.ESTIMATE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +39,9 @@ class Watched:
 
     @property
     def role(self) -> AlertRole:
-        given = AlertRole.GUARDRAIL if self.monitor.metric in _GUARDRAILS else AlertRole.DIAGNOSTIC
-        return self.monitor.role or given
+        metric = self.monitor.metric
+        close = AlertRole.GUARDRAIL if metric in _GUARDRAILS else AlertRole.DIAGNOSTIC
+        return self.monitor.role or (AlertRole.OUTCOME if metric in _OUTCOMES else close)
 
     @property
     def severity(self) -> Severity | None:
