@@ -2,11 +2,13 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from bot.catalog.values import Duration, Part, Rate, SecretRef, Strict, parse_duration
+from bot.catalog.events import Countries, KnownEvent
+from bot.catalog.values import Duration, Part, Rate, SecretRef, Strict, format_duration, parse_duration
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$")]
 
@@ -102,9 +104,28 @@ class MonitorMetric(StrEnum):
 
 LABELLED = frozenset({MonitorMetric.PERFORMANCE, MonitorMetric.ESTIMATE})
 """Metrics that have a `measure`."""
-MONTH = parse_duration("30d")
+WEEK, MONTH = parse_duration("7d"), parse_duration("30d")
 MonitorMeasure = Literal["accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier", "mae", "rmse", "ndcg"]
 ESTIMATED = ("accuracy", "precision", "recall", "f1", "auc")
+
+
+class Reference(StrEnum):
+    """What a window is compared with.
+
+    pinned: the reference rows, or the first windows of an accepted baseline. rolling: the windows before.
+    same_weekday: the same hours of the same weekday in the weeks before.
+    """
+
+    PINNED = "pinned"
+    ROLLING = "rolling"
+    SAME_WEEKDAY = "same_weekday"
+
+
+class Promotion(StrEnum):
+    """What a new version of the model does to monitors of its answers."""
+
+    NEW_BASELINE = "new_baseline"
+    KEEP = "keep"
 
 
 class Rule(Strict):
@@ -140,11 +161,13 @@ class Monitor(Strict):
 
     value: the class whose share is watched (`class_share`). feature: the column (`null_rate`, `range`, `drift`).
     window: rows of this event time are judged at once, when the window is complete. baseline: how many windows before
-    it the control limits come from. rule: a fixed rule in place of them. measure: how good answers are counted
-    (`performance`, `estimate`); default by what they are. min_rows: fewer rows (labels, for `performance`) are "too
-    few", not an alert. budget: false pages it may cause, such as 0.25/week; without one it has a share of its team's.
-    shadow: true records and tells nobody, false tells from the first window on; without it a new monitor is in shadow
-    until somebody accepts it.
+    it the control limits come from, or how long a stretch of them (30d). reference: what a window is compared with;
+    without one the reference rows for inputs, where the model has some, and the windows before for the rest.
+    promotion: what a new version does to a monitor of answers; by default as the model says. rule: a fixed rule in
+    place of control limits. measure: how good answers are counted (`performance`, `estimate`); default by what they
+    are. min_rows: fewer rows (labels, for `performance`) are "too few", not an alert. budget: false pages it may cause,
+    such as 0.25/week; without one it has a share of its team's. shadow: true records and tells nobody, false tells from
+    the first window on; without it a new monitor is in shadow until somebody accepts it.
     """
 
     name: Name
@@ -161,6 +184,8 @@ class Monitor(Strict):
     budget: Rate | None = None
     rule: Rule | None = None
     measure: MonitorMeasure | None = None
+    reference: Reference | None = None
+    promotion: Promotion | None = None
     shadow: bool | None = None
 
     @model_validator(mode="after")
@@ -169,6 +194,23 @@ class Monitor(Strict):
             raise ValueError("a class_share monitor needs `value`: the class whose share is watched")
         if self.metric in {MonitorMetric.NULL_RATE, MonitorMetric.RANGE} and self.feature is None:
             raise ValueError(f"a {self.metric} monitor needs `feature`: the column it watches")
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_windows(cls, given: Any) -> Any:  # noqa: ANN401
+        """Count a stretch, such as `baseline: 30d`, in windows."""
+        stretch = given.get("baseline") if isinstance(given, dict) else None
+        if not isinstance(stretch, str):
+            return given
+        window = parse_duration(given.get("window", "1h"))
+        return {**given, "baseline": parse_duration(stretch) // window if window else 0}
+
+    @model_validator(mode="after")
+    def _fits_a_week(self) -> Self:
+        if self.reference is Reference.SAME_WEEKDAY and (self.window >= WEEK or WEEK % self.window):
+            length = format_duration(self.window)
+            raise ValueError(f"same_weekday needs windows that divide a week, such as 1h, 6h or 1d; not {length}")
         return self
 
     @model_validator(mode="after")
@@ -185,7 +227,10 @@ class Monitor(Strict):
 
 
 class Model(Strict):
-    """A machine-learning model. tier 1 is the business's lifeline, 3 an experiment."""
+    """A machine-learning model. tier 1 is the business's lifeline, 3 an experiment.
+
+    promotion: whether monitors of its answers start a new baseline when a new version is promoted.
+    """
 
     name: str = Field(min_length=1, max_length=200)
     team: str = "default"
@@ -195,6 +240,7 @@ class Model(Strict):
     kpi: str | None = None
     outcome: str | None = None
     data: ModelData | None = None
+    promotion: Promotion = Promotion.NEW_BASELINE
     monitors: list[Monitor] = []
 
 
@@ -308,6 +354,8 @@ class Catalog(Strict):
     heartbeat: SecretRef | None = None
     limits: Limits = Limits()
     prometheus: PrometheusServer | None = None
+    calendar: list[KnownEvent] = []
+    holidays: Countries = []
     timezone: str = "UTC"
 
     @model_validator(mode="after")
@@ -327,6 +375,24 @@ class Catalog(Strict):
         missing = sorted(set(wanted) - policies)
         if missing:
             raise ValueError(f"policy {missing[0]!r} is used but not defined; add it under `policies:`")
+        return self
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+            raise ValueError(f"{name!r} is no time zone; write one such as Europe/Berlin or UTC") from error
+        return name
+
+    @model_validator(mode="after")
+    def _events(self) -> Self:
+        known = {model.name for model in self.models}
+        for event in self.calendar:
+            strangers = [name for name in event.models if name not in known]
+            if strangers:
+                raise ValueError(f"event {event.name!r} names the model {strangers[0]!r}, which is not defined")
         return self
 
     @model_validator(mode="after")

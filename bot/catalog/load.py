@@ -31,6 +31,7 @@ def parse_catalog(text: str, *, name: str = "muster.yaml") -> Catalog:
         if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
             raise ConfigError(f"{name}: YAML aliases (*name) are not used here; write the value out.")
         node = yaml.compose(text, Loader=yaml.SafeLoader)
+        _refuse_days_that_are_none(node, name)
         content = yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
@@ -69,6 +70,20 @@ def _line(node: yaml.Node | None, location: Sequence[str | int]) -> int:
             node = node.value[part]
             line = node.start_mark.line + 1
     return line
+
+
+def _refuse_days_that_are_none(node: yaml.Node | None, name: str) -> None:
+    """YAML reads 2026-02-30 as a date and would stop without a line."""
+    if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:timestamp":
+        try:
+            yaml.safe_load(node.value)
+        except ValueError as error:
+            line = node.start_mark.line + 1
+            raise ConfigError(f"{name}:{line}: {node.value!r} is no date: {error}") from error
+    elif isinstance(node, yaml.MappingNode | yaml.SequenceNode):
+        for part in node.value:
+            for one in part if isinstance(part, tuple) else [part]:
+                _refuse_days_that_are_none(one, name)
 
 
 def _refuse_duplicates(node: yaml.Node | None, name: str) -> None:
