@@ -33,6 +33,8 @@ from bot.incidents.handlers import IncidentHandlers
 from bot.incidents.house import House, Picture
 from bot.monitoring.jobs import Monitors
 from bot.monitoring.pictures import chart_of
+from bot.monitoring.shadow.deliveries import ShadowDeliveries
+from bot.monitoring.shadow.handlers import ShadowHandlers
 from bot.outbox.claims import Timing
 from bot.outbox.kinds import Kinds
 from bot.outbox.sender import Sender
@@ -168,11 +170,13 @@ def build(
     kinds.add(*RunbookDeliveries(runbooks, settings.public_url).kinds())
     kinds.add(*ActionDeliveries(actions).kinds())
     kinds.add(*PostmortemDeliveries(catalog, links.url).kinds())
+    kinds.add(*ShadowDeliveries(house).kinds())
     IncidentHandlers(house, listeners).register()
     CheckHandlers(checks, listeners).register()
     RunbookHandlers(runbooks, listeners, settings.public_url).register()
     ActionHandlers(actions, listeners).register()
     PostmortemHandlers(catalog, listeners, links.url).register()
+    ShadowHandlers(house, listeners).register()
     capture.register(listeners)
     slack = SlackApp(database, gateway, listeners, clock, tell=tell, home_team=team, want_person=want_person)
     return Muster(

@@ -31,14 +31,16 @@ def unknown_keys(session: Session, keys: Collection[str]) -> list[str]:
     return [key for key in keys if key not in known]
 
 
-def introduce(session: Session, key: str, now: datetime) -> None:
-    """Start watching; another process may have been first."""
+def introduce(session: Session, key: str, now: datetime, *, shadow: bool) -> bool:
+    """Start watching; False: another process was first."""
     try:
         with session.begin_nested():
-            session.add(MonitorState(key=key, due_at=now))
+            session.add(MonitorState(key=key, due_at=now, shadow=shadow, introduced_at=now))
             session.flush()
     except IntegrityError:
         session.expire_all()
+        return False
+    return True
 
 
 def any_due(session: Session, keys: Collection[str], now: datetime) -> bool:

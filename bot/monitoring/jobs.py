@@ -19,11 +19,13 @@ from bot.core.logging import get_logger
 from bot.data import ModelRows, open_model
 from bot.incidents.house import House
 from bot.monitoring.budget import alarm_rates
-from bot.monitoring.due import Claim, any_due, claim, claim_now, held, introduce, release, unknown_keys, until_next_look
+from bot.monitoring.due import Claim, any_due, claim, claim_now, held, release, until_next_look
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.history import past_of
 from bot.monitoring.judging import judge
 from bot.monitoring.service import keep
+from bot.monitoring.shadow.deliveries import present
+from bot.monitoring.shadow.service import welcome
 from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window, newest, waiting
@@ -84,12 +86,11 @@ class Monitors:
     def _introduce(self) -> None:
         if self._introduced:
             return
-        with self.database.reading() as session:
-            new = unknown_keys(session, self.watched)
-        if new:
-            with self.database.transaction() as session:
-                for key in new:
-                    introduce(session, key, self.clock.now())
+        with self.database.transaction() as session:
+            now = self.clock.now()
+            shadowed = welcome(session, self.watched.values(), now)
+            if shadowed:
+                present(session, shadowed, now)
         self._introduced = True
 
     def _turn(self, mine: Claim) -> None:
@@ -142,11 +143,11 @@ class Monitors:
             state = held(session, mine, now)
             if state is None:
                 return False
-            new = keep(session, self.house, state, one, window, finding, now, asked_by=asked_by)
+            new, shadow = keep(session, self.house, state, one, window, finding, now, asked_by=asked_by), state.shadow
         self._judged += 1
         JUDGED.labels(finding.state).inc()
         log.info("monitor.judged", key=one.key, window=str(window), state=finding.state, sentence=finding.sentence)
-        if new and finding.state is State.FIRING and one.pages:
+        if new and finding.state is State.FIRING and one.pages and not shadow:
             self._ask_diagnostics(one, rows, window)
         return True
 

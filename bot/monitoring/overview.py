@@ -36,6 +36,7 @@ def _row(one: Watched, state: MonitorState | None, result: MonitorResult | None)
         "role": one.role.value,
         "kind": one.kind.value,
         "severity": one.severity.value if one.severity else None,
+        "shadow": state.shadow if state else one.monitor.shadow is not False,
         "state": state.state if state and state.sentence else "waiting",
         "sentence": state.sentence if state else "",
         "window_start": result.window_start.isoformat() if result else None,

@@ -57,7 +57,8 @@ def keep(
         state.last_window_end = window.end
     state.state, state.sentence, state.evaluated_at = finding.state, finding.sentence, now
     session.flush()
-    _tell(session, house, one, window, finding, now)
+    if not state.shadow:
+        _tell(session, house, one, window, finding, now)
     return True
 
 

@@ -16,6 +16,8 @@ from bot.tables.incidents import (
 from bot.tables.outbox import Bucket, OutboxRow, OutboxState, SeenRequest
 from bot.tables.records import (
     ActionItem,
+    Baseline,
+    BaselineSource,
     Change,
     ChangeKind,
     MonitorResult,
@@ -43,6 +45,8 @@ __all__ = [
     "ActionState",
     "Alert",
     "AlertState",
+    "Baseline",
+    "BaselineSource",
     "Bucket",
     "Change",
     "ChangeKind",

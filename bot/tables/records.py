@@ -4,7 +4,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from bot.tables.base import json_field, one_of, text_field
@@ -87,7 +87,10 @@ class Person(SQLModel, table=True):
 
 
 class MonitorState(SQLModel, table=True):
-    """When a monitor is due, and who evaluates it now."""
+    """When a monitor is due, who evaluates it now, and whether it may tell anybody yet.
+
+    shadow: what it finds is recorded and shown, never sent. changed_by, changed_at: who last said otherwise, and when.
+    """
 
     __tablename__ = "monitor_state"
 
@@ -96,6 +99,10 @@ class MonitorState(SQLModel, table=True):
     lease_until: datetime | None = None
     epoch: int = 0
     last_window_end: datetime | None = None
+    shadow: bool = False
+    introduced_at: datetime
+    changed_by: str | None = None
+    changed_at: datetime | None = None
     state: str = "learning"
     sentence: str = text_field()
     evaluated_at: datetime | None = None
@@ -119,6 +126,44 @@ class MonitorResult(SQLModel, table=True):
     state: str
     data: dict[str, Any] = json_field()
     evaluated_at: datetime
+
+
+class BaselineSource(StrEnum):
+    PERSON = "person"
+    PROMOTION = "promotion"
+
+
+class Baseline(SQLModel, table=True):
+    """From `start` on windows are ordinary and what came before is no longer compared with, until it is undone.
+
+    keys: the monitors it is for; empty: those of the whole model. change_id: the promotion that brought it.
+    """
+
+    __tablename__ = "baseline"
+    __table_args__ = (
+        one_of("source", BaselineSource),
+        UniqueConstraint("change_id", name="uq_baseline_change_id"),
+        Index(
+            "uq_baseline_incident",
+            "incident_id",
+            unique=True,
+            sqlite_where=text("undone_at IS NULL"),
+            postgresql_where=text("undone_at IS NULL"),
+        ),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    model: str = Field(index=True)
+    keys: list[str] = json_field(list)
+    start: datetime
+    reason: str = text_field()
+    source: str
+    incident_id: int | None = Field(default=None, foreign_key="incident.id")
+    change_id: int | None = Field(default=None, foreign_key="change.id")
+    accepted_by: str | None = None
+    accepted_at: datetime
+    undone_by: str | None = None
+    undone_at: datetime | None = None
 
 
 class Observation(SQLModel, table=True):

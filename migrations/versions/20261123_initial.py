@@ -154,6 +154,10 @@ def upgrade() -> None:
         sa.Column("lease_until", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("epoch", sa.Integer(), nullable=False),
         sa.Column("last_window_end", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.Column("shadow", sa.Boolean(), nullable=False),
+        sa.Column("introduced_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("changed_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("changed_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
         sa.Column("state", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
         sa.Column("sentence", sa.Text(), nullable=False),
         sa.Column("evaluated_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
@@ -317,6 +321,36 @@ def upgrade() -> None:
             unique=True,
             sqlite_where=sa.text("state = 'firing'"),
             postgresql_where=sa.text("state = 'firing'"),
+        )
+
+    op.create_table(
+        "baseline",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("model", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("keys", sa.JSON(), nullable=False),
+        sa.Column("start", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("source", sqlmodel.sql.sqltypes.AutoString(), nullable=False),
+        sa.Column("incident_id", sa.Integer(), nullable=True),
+        sa.Column("change_id", sa.Integer(), nullable=True),
+        sa.Column("accepted_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("accepted_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=False),
+        sa.Column("undone_by", sqlmodel.sql.sqltypes.AutoString(), nullable=True),
+        sa.Column("undone_at", sqlmodel.sql.sqltypes.UTCDateTime(), nullable=True),
+        sa.CheckConstraint("source IN ('person', 'promotion')", name=op.f("ck_baseline_source")),
+        sa.ForeignKeyConstraint(["change_id"], ["change.id"], name=op.f("fk_baseline_change_id_change")),
+        sa.ForeignKeyConstraint(["incident_id"], ["incident.id"], name=op.f("fk_baseline_incident_id_incident")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_baseline")),
+        sa.UniqueConstraint("change_id", name="uq_baseline_change_id"),
+    )
+    with op.batch_alter_table("baseline", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_baseline_model"), ["model"], unique=False)
+        batch_op.create_index(
+            "uq_baseline_incident",
+            ["incident_id"],
+            unique=True,
+            sqlite_where=sa.text("undone_at IS NULL"),
+            postgresql_where=sa.text("undone_at IS NULL"),
         )
 
     op.create_table(
@@ -643,6 +677,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_escalation_due_at"))
 
     op.drop_table("escalation")
+    with op.batch_alter_table("baseline", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_baseline_incident",
+            sqlite_where=sa.text("undone_at IS NULL"),
+            postgresql_where=sa.text("undone_at IS NULL"),
+        )
+        batch_op.drop_index(batch_op.f("ix_baseline_model"))
+
+    op.drop_table("baseline")
     with op.batch_alter_table("alert", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_alert_open", sqlite_where=sa.text("state = 'firing'"), postgresql_where=sa.text("state = 'firing'")

@@ -56,7 +56,8 @@ def folder(tmp_path):
 
 
 def flights(*monitors):
-    return model(*monitors, predictions="flights/*.parquet", reference="reference.csv")
+    told = [{"shadow": False, **one} for one in monitors]
+    return model(*told, predictions="flights/*.parquet", reference="reference.csv")
 
 
 def test_files_become_an_incident(make_world, folder):

@@ -33,7 +33,8 @@ class Stream:
 
     def __init__(self, make_world, *monitors, columns=None, **data):
         self.columns = hours(60) if columns is None else columns
-        self.catalog = Catalog(models=[model(*monitors, **data)])
+        told = [{"shadow": False, **one} for one in monitors]
+        self.catalog = Catalog(models=[model(*told, **data)])
         self.world = make_world(self.catalog)
         self.problem = None
         self.monitors = self.another()

@@ -13,9 +13,10 @@ from bot.demo.faults import FAULTS
 from bot.demo.flights import LATE
 from bot.demo.rowlog import write_rows
 from bot.demo.traffic import BASELINE, RATE, WINDOW, Shuffled
+from bot.monitoring.budget import alarm_rates
 from bot.monitoring.finding import State
 from bot.monitoring.judging import judge
-from bot.monitoring.shares import alarm_rate
+from bot.monitoring.terms import Terms
 from bot.monitoring.watched import watched
 from bot.monitoring.windows import newest
 from bot.statistics.bands import class_share
@@ -33,7 +34,7 @@ def counts(late, windows, seed):
 @pytest.fixture(scope="module")
 def rate(tmp_path_factory):
     config = write_config(tmp_path_factory.mktemp("demo"), model_url="http://127.0.0.1:1", approver="U1")
-    return alarm_rate(watched(load_catalog(config))["eta/late-share"])
+    return alarm_rates(load_catalog(config))["eta/late-share"]
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ def test_the_first_full_window_decides(shipped, models, quiet, rate, version, fa
 
 
 @pytest.fixture
-def watch(traffic, clock, shipped, models, tmp_path):
+def watch(traffic, clock, shipped, models, tmp_path, rate):
     """Judge the newest complete window by every monitor of the demo's own muster.yaml."""
     write_rows(tmp_path / "reference.parquet", [scored(models[ACTIVE], shipped.reference)])
     catalog = load_catalog(write_config(tmp_path, model_url="http://127.0.0.1:1", approver="U1"))
@@ -68,7 +69,7 @@ def watch(traffic, clock, shipped, models, tmp_path):
         rows = open_model(catalog.models[0], tmp_path, catalog.limits)
         window = newest(rows.latest("predictions"), WINDOW, timedelta(0))
         return {
-            one.monitor.name: judge(one, rows, window, lambda past: past.start >= window.start)
+            one.monitor.name: judge(one, rows, window, Terms(lambda past: past.start >= window.start, rate))
             for one in watched(catalog).values()
         }
 
