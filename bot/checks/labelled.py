@@ -257,7 +257,7 @@ def arrivals(question: Question, keys: Column) -> NDArray[np.datetime64]:
             "`time: …`: the column that says when a label became known."
         )
     found = question.rows.window("labels", None, None, [labels.key, labels.time])
-    moments = _moments(found.columns[labels.time], labels.time)
+    moments = moments_of(found.columns[labels.time], labels.time)
     known = found.columns[labels.key]
     if keys.dtype.kind != "f" or known.dtype.kind != "f":
         keys, known = (np.asarray([category_text(one) for one in side.tolist()], dtype=str) for side in (keys, known))
@@ -274,7 +274,8 @@ def arrivals(question: Question, keys: Column) -> NDArray[np.datetime64]:
     return when
 
 
-def _moments(column: Column, name: str) -> NDArray[np.datetime64]:
+def moments_of(column: Column, name: str) -> NDArray[np.datetime64]:
+    """A column of times as datetime64[us] in UTC; numbers are seconds since 1970, or milliseconds."""
     if column.dtype.kind == "M":
         return column.astype("datetime64[us]")
     if column.dtype.kind == "f":

@@ -13,13 +13,18 @@ SMALLEST = 1e-300
 
 
 class State(StrEnum):
-    """`broken` is ours to mend (an unreadable file, a missing column); it is shown and never sent as an alert."""
+    """`broken` is ours to mend (an unreadable file, a missing column); it is shown and never sent as an alert.
+
+    `waiting`: the window's labels are still coming. `no_labels`: they should have come by now and have not.
+    """
 
     FIRING = "firing"
     OK = "ok"
     LEARNING = "learning"
     NO_DATA = "no_data"
     TOO_FEW = "too_few"
+    WAITING = "waiting"
+    NO_LABELS = "no_labels"
     BROKEN = "broken"
 
 
