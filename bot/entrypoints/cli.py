@@ -9,6 +9,7 @@ import typer
 from bot.core.errors import BotError
 from bot.entrypoints.backtest import backtest
 from bot.entrypoints.checks import check_app
+from bot.entrypoints.init import init
 from bot.entrypoints.monitors import monitor_app
 from bot.entrypoints.postmortems import incident_app, postmortem_app
 from bot.entrypoints.runbooks import runbook_app
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 route_app = typer.Typer(help="Which alerts deserve a person.", no_args_is_help=True)
 app.command()(backtest)
+app.command()(init)
 app.add_typer(route_app, name="route")
 app.add_typer(check_app, name="check")
 app.add_typer(incident_app, name="incident")

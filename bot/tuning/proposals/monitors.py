@@ -1,0 +1,129 @@
+"""Few monitors for a model: one that stands close to what its users feel, and a few that explain."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bot.catalog.config import AlertRole, Feature, Labels, Model, Monitor, MonitorMetric
+from bot.monitoring.judging import JUDGES
+from bot.statistics.wording import percent
+from bot.tuning.proposals import naming
+from bot.tuning.proposals.facts import Facts, Kind, Look
+from bot.tuning.proposals.guesses import MOST_FEATURES, Guesses, Task
+from bot.tuning.proposals.pace import Pace
+from bot.tuning.proposals.source import Source
+from bot.tuning.proposals.weight import LEAST, explained
+
+WATCHED_FEATURES = 2
+RARE, HARDLY_EVER = 0.5, 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """why: for each monitor by name. left_out: features beyond those that are compared."""
+
+    model: Model
+    why: dict[str, str]
+    left_out: int = 0
+
+
+def propose(source: Source, look: Look, guesses: Guesses, pace: Pace, name: str) -> Proposal:
+    """Those that page come first. Every setting is valid for `muster.yaml`."""
+    answer = look.columns.get(guesses.prediction.column or guesses.score.column or "")
+    facts = {one: look.columns[one] for one in guesses.features}
+    weights = explained(answer, facts) if answer else dict.fromkeys(facts, 0.0)
+    kept = list(weights)[:MOST_FEATURES]
+    features = {one: Feature(importance=round(weights[one], 3)) if weights[one] >= LEAST else Feature() for one in kept}
+    if guesses.latency.column and guesses.latency_unit != "ms":
+        features[guesses.latency.column] = Feature(unit=guesses.latency_unit)
+    data = source.data(
+        guesses.time.column or "",
+        prediction=guesses.prediction.column,
+        score=guesses.score.column,
+        probabilities=guesses.probabilities,
+        labels=_labels(source, guesses),
+        latency=guesses.latency.column,
+        version=guesses.version.column,
+        features=features,
+        segments=list(guesses.segments),
+        window=pace.window,
+    )
+    chosen = [*_paging(look, guesses), *_explaining(kept, weights, look.columns, has_answer=answer is not None)]
+    common = {"window": pace.window, "min_rows": pace.min_rows}
+    monitors = [Monitor.model_validate({**settings, **common}) for settings, _ in chosen]
+    why = {str(settings["name"]): reason for settings, reason in chosen}
+    model = Model(name=name, data=data, monitors=monitors)
+    return Proposal(model, why, len(weights) - len(kept))
+
+
+Settings = dict[str, object]
+Chosen = tuple[Settings, str]
+
+
+def _labels(source: Source, guesses: Guesses) -> Labels | None:
+    """Labels in the table itself need a key that joins a row with itself."""
+    if guesses.label.column is None or guesses.key.column is None:
+        return None
+    return Labels(
+        path=source.where, key=guesses.key.column, column=guesses.label.column, time=guesses.label_time.column
+    )
+
+
+def _paging(look: Look, guesses: Guesses) -> list[Chosen]:
+    answer = look.columns.get(guesses.prediction.column or "")
+    if answer is not None and guesses.task is Task.CLASSES:
+        return [_class_share(answer)]
+    number = answer or look.columns.get(guesses.score.column or "")
+    if number is None:
+        rows: Settings = {"name": "rows", "metric": "row_count", "role": AlertRole.GUARDRAIL}
+        return [(rows, "no answer is known, so only whether rows come at all")]
+    metric = "mean" if has_metric("mean") else "drift"
+    name = f"{naming.slug(number.name)}-{metric}"
+    settings: Settings = {"name": name, "metric": metric, "feature": number.name, "role": AlertRole.GUARDRAIL}
+    return [(settings, f"its answers are what users get: their {'mean' if metric == 'mean' else 'distribution'}")]
+
+
+def _class_share(answer: Facts) -> Chosen:
+    value = watched_class(answer)
+    settings: Settings = {
+        "name": naming.slug(f"{value} share"),
+        "metric": "class_share",
+        "value": as_value(answer, value),
+        "role": AlertRole.GUARDRAIL,
+    }
+    return settings, f"its answers are what users get; {percent(answer.share(value))} of them are {value}"
+
+
+def _explaining(
+    kept: list[str], weights: Mapping[str, float], columns: Mapping[str, Facts], *, has_answer: bool
+) -> list[Chosen]:
+    found: list[Chosen] = []
+    if kept:
+        many = f"all {len(kept)} features" if len(kept) > 1 else kept[0]
+        found.append(({"name": "inputs-drift", "metric": "drift"}, f"whether {many} moved"))
+    for one in kept[:WATCHED_FEATURES]:
+        weight = f"explains {percent(weights[one])} of the answers by itself"
+        why = weight if weights[one] >= LEAST else "the first feature"
+        if columns[one].kind is Kind.NUMBER and columns[one].distinct > 2:  # noqa: PLR2004
+            found.append(({"name": f"{naming.slug(one)}-range", "metric": "range", "feature": one}, why))
+        found.append(({"name": f"{naming.slug(one)}-nulls", "metric": "null_rate", "feature": one}, why))
+    if has_answer:
+        rows: Settings = {"name": "rows", "metric": "row_count", "role": AlertRole.DIAGNOSTIC}
+        found.append((rows, "whether as many rows come as usual"))
+    return found
+
+
+def watched_class(answer: Facts) -> str:
+    """The rarer of two answers; of several the rarest that is not hardly ever given, else the commonest."""
+    often = [one for one in answer.classes if answer.share(one) >= HARDLY_EVER]
+    return often[-1] if len(often) > 1 else answer.classes[-1] if answer.distinct == 2 else answer.classes[0]  # noqa: PLR2004
+
+
+def as_value(answer: Facts, value: str) -> str | int | bool:
+    """A class as muster.yaml holds it."""
+    if answer.kind is Kind.FLAG:
+        return value == "true"
+    return int(value) if answer.kind is Kind.NUMBER and value.lstrip("-").isdigit() else value
+
+
+def has_metric(name: str) -> bool:
+    return any(str(one) == name and one in JUDGES for one in MonitorMetric)
