@@ -98,6 +98,16 @@ class MonitorMetric(StrEnum):
     RANGE = "range"
     DRIFT = "drift"
     ROW_COUNT = "row_count"
+    MEAN = "mean"
+    SCORE = "score"
+    DEFAULT_RATE = "default_rate"
+    CONFIDENCE = "confidence"
+    LATENCY = "latency"
+    SCHEMA = "schema"
+    DUPLICATES = "duplicates"
+    FRESHNESS = "freshness"
+    OUTLIERS = "outliers"
+    CHECK = "check"
     PERFORMANCE = "performance"
     ESTIMATE = "estimate"
 
@@ -156,6 +166,9 @@ class Rule(Strict):
         return self.of or MONTH
 
 
+_OF_A_FEATURE = frozenset({MonitorMetric.NULL_RATE, MonitorMetric.RANGE, MonitorMetric.MEAN})
+
+
 class Monitor(Strict):
     """One thing Muster watches on a model's own data.
 
@@ -165,8 +178,9 @@ class Monitor(Strict):
     without one the reference rows for inputs, where the model has some, and the windows before for the rest.
     promotion: what a new version does to a monitor of answers; by default as the model says. rule: a fixed rule in
     place of control limits. measure: how good answers are counted (`performance`, `estimate`); default by what they
-    are. min_rows: fewer rows (labels, for `performance`) are "too few", not an alert. budget: false pages it may cause,
-    such as 0.25/week; without one it has a share of its team's. shadow: true records and tells nobody, false tells from
+    are. percentile: which one of `latency`, 95 without. check: what a `check` monitor asks, as typed. min_rows: fewer
+    rows (labels, for `performance`) are "too few", not an alert. budget: false pages it may cause, such as 0.25/week;
+    without one it has a share of its team's. shadow: true records and tells nobody, false tells from
     the first window on; without it a new monitor is in shadow until somebody accepts it.
     """
 
@@ -184,6 +198,8 @@ class Monitor(Strict):
     budget: Rate | None = None
     rule: Rule | None = None
     measure: MonitorMeasure | None = None
+    percentile: float | None = Field(None, gt=0, lt=100)
+    check: str | None = None
     reference: Reference | None = None
     promotion: Promotion | None = None
     shadow: bool | None = None
@@ -192,8 +208,12 @@ class Monitor(Strict):
     def _needs(self) -> Self:
         if self.metric is MonitorMetric.CLASS_SHARE and self.value is None:
             raise ValueError("a class_share monitor needs `value`: the class whose share is watched")
-        if self.metric in {MonitorMetric.NULL_RATE, MonitorMetric.RANGE} and self.feature is None:
+        if self.metric in _OF_A_FEATURE and self.feature is None:
             raise ValueError(f"a {self.metric} monitor needs `feature`: the column it watches")
+        if (self.check is None) is (self.metric is MonitorMetric.CHECK):
+            raise ValueError("`check` names a diagnostic check, such as calibration; it goes with metric: check")
+        if self.percentile is not None and self.metric is not MonitorMetric.LATENCY:
+            raise ValueError(f"`percentile` belongs to latency monitors, not to {self.metric}")
         return self
 
     @model_validator(mode="before")

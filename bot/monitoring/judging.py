@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from bot.catalog.config import MonitorMetric
 from bot.data import ModelRows
-from bot.monitoring import features, shares
+from bot.monitoring import checked, features, levels, performance, shares
 from bot.monitoring.finding import Finding
 from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
@@ -16,6 +16,10 @@ JUDGES: Mapping[MonitorMetric, Callable[[Watched, ModelRows, Window, Terms], Fin
     MonitorMetric.NULL_RATE: features.null_rate,
     MonitorMetric.RANGE: features.value_range,
     MonitorMetric.DRIFT: features.drift,
+    MonitorMetric.DEFAULT_RATE: levels.default_rate,
+    **dict.fromkeys(levels.LEVELS, levels.level),
+    **dict.fromkeys([*checked.NAMED, MonitorMetric.CHECK], checked.checked),
+    MonitorMetric.PERFORMANCE: performance.performance,
 }
 
 

@@ -11,11 +11,32 @@ _KINDS = {
     MonitorMetric.RANGE: AlertKind.DATA_QUALITY,
     MonitorMetric.DRIFT: AlertKind.DRIFT,
     MonitorMetric.ROW_COUNT: AlertKind.DATA_QUALITY,
+    MonitorMetric.MEAN: AlertKind.DATA_QUALITY,
+    MonitorMetric.SCORE: AlertKind.PREDICTION,
+    MonitorMetric.DEFAULT_RATE: AlertKind.PREDICTION,
+    MonitorMetric.CONFIDENCE: AlertKind.PREDICTION,
+    MonitorMetric.LATENCY: AlertKind.LATENCY,
+    MonitorMetric.SCHEMA: AlertKind.DATA_QUALITY,
+    MonitorMetric.DUPLICATES: AlertKind.DATA_QUALITY,
+    MonitorMetric.FRESHNESS: AlertKind.FRESHNESS,
+    MonitorMetric.OUTLIERS: AlertKind.PREDICTION,
+    MonitorMetric.CHECK: AlertKind.UNKNOWN,
     MonitorMetric.PERFORMANCE: AlertKind.PERFORMANCE,
     MonitorMetric.ESTIMATE: AlertKind.PERFORMANCE,
 }
 _OUTCOMES = frozenset({MonitorMetric.PERFORMANCE})
-_GUARDRAILS = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.ROW_COUNT, MonitorMetric.ESTIMATE})
+_GUARDRAILS = frozenset(
+    {
+        MonitorMetric.CLASS_SHARE,
+        MonitorMetric.ROW_COUNT,
+        MonitorMetric.SCORE,
+        MonitorMetric.DEFAULT_RATE,
+        MonitorMetric.CONFIDENCE,
+        MonitorMetric.LATENCY,
+        MonitorMetric.FRESHNESS,
+        MonitorMetric.ESTIMATE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,21 @@ def row_count(one: Watched, rows: int, window: Window, lower: float, upper: floa
     return f"{one.model.name} got {some} from {window} (usually {usual_numbers(lower, upper)})"
 
 
+def level(one: Watched, noun: str, value: float, lower: float, upper: float, unit: str, *, one_sided: bool) -> str:
+    """`p95 latency of eta is 812 ms (usually up to 300 ms)`."""
+    unit = f" {unit}" if unit else ""
+    usual = f"up to {number(upper)}" if one_sided else usual_numbers(lower, upper)
+    return f"{noun} of {one.model.name} is {number(value)}{unit} (usually {usual}{unit})"
+
+
+def against_rule(one: Watched, noun: str, value: float, limit: float, unit: str, *, above: bool) -> str:
+    """`p95 latency of eta is 812 ms (at most 300 ms)`."""
+    unit = f" {unit}" if unit else ""
+    return (
+        f"{noun} of {one.model.name} is {number(value)}{unit} (at {'most' if above else 'least'} {number(limit)}{unit})"
+    )
+
+
 def fault(
     feature: str,
     hypothesis: FaultHypothesis,

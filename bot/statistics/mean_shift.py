@@ -16,6 +16,7 @@ from bot.statistics.distances import effective_rows, moments
 from bot.statistics.multiplicity import Correction, adjust
 from bot.statistics.profiles import NumericProfile
 
+LEAST_MEANS = 3
 LEAST_BATCHES = 20
 """Fewer batches tell too little of their own spread; the sampling noise of the rows stands in."""
 
@@ -51,15 +52,56 @@ def usual_mean(means: Sequence[float], *, false_alarm_rate: float = 0.01) -> Usu
 
     centre +- t(k - 1) s sqrt(1 + 1 / k), for k independent batch means with standard deviation s.
     """
+    known = [mean for mean in means if math.isfinite(mean)]
+    if len(known) < LEAST_MEANS:
+        return None
+    found = usual_level(known, false_alarm_rate=false_alarm_rate)
+    return UsualMean(found.lower, found.centre, found.upper, len(known))
+
+
+@dataclass(frozen=True, slots=True)
+class UsualLevel:
+    """Where the next window's number is expected, in its unit. `reach`: its standard deviation; one_sided: only more
+    than usual counts, and `lower` is minus infinity."""
+
+    lower: float
+    centre: float
+    upper: float
+    reach: float
+    windows: int
+    one_sided: bool
+
+    def p_value(self, value: float) -> float:
+        """The chance of a number as far out (Student's t, windows - 1 degrees of freedom)."""
+        from scipy.special import stdtr  # noqa: PLC0415
+
+        if self.reach == 0:
+            same = value <= self.centre if self.one_sided else value == self.centre
+            return 1.0 if same else 0.0
+        away = (value - self.centre) / self.reach
+        tail = float(stdtr(self.windows - 1, -away if self.one_sided else -abs(away)))
+        return tail if self.one_sided else 2 * tail
+
+
+def usual_level(
+    levels: Sequence[float], *, noise: float = 0.0, false_alarm_rate: float = 0.01, one_sided: bool = False
+) -> UsualLevel:
+    """Student's prediction limits for one more of k >= 3 finite numbers, one a window: centre +- t(k - 1) reach.
+
+    noise: the standard deviation the new number has from its own rows; windows that happened to agree better than that
+    do not make the limits narrower. reach = max(s, noise) sqrt(1 + 1 / k). Raises ValueError for fewer than 3.
+    """
     from scipy.special import stdtrit  # noqa: PLC0415
 
-    known = np.array([mean for mean in means if math.isfinite(mean)], dtype=np.float64)
+    known = np.asarray(levels, dtype=np.float64)
     k = known.size
-    if k < 3:  # noqa: PLR2004
-        return None
+    if k < LEAST_MEANS:
+        raise ValueError("fewer than 3 windows have no spread")
     centre, spread = _mean_and_spread(known)
-    reach = float(stdtrit(k - 1, 1 - false_alarm_rate / 2)) * spread * math.sqrt(1 + 1 / k)
-    return UsualMean(centre - reach, centre, centre + reach, k)
+    reach = max(spread, noise) * math.sqrt(1 + 1 / k)
+    tail = false_alarm_rate if one_sided else false_alarm_rate / 2
+    away = float(stdtrit(k - 1, 1 - tail)) * reach
+    return UsualLevel(-math.inf if one_sided else centre - away, centre, centre + away, reach, k, one_sided)
 
 
 def mean_shifts(
