@@ -32,7 +32,7 @@ MOST_RANKED = 12
 def null_rate(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """The share of rows without a value: two points and more above the reference, beyond chance."""
     feature = _feature(one)
-    sides = read_sides(one, rows, window, terms.leaves_out, [feature])
+    sides = read_sides(one, rows, window, terms, [feature])
     if isinstance(sides, Finding):
         return sides
     then, now = sides.then.columns[feature], sides.now.columns[feature]
@@ -54,7 +54,7 @@ def null_rate(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Fi
 def value_range(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """Rows outside the range the reference makes plausible, or a change of unit that stays inside it."""
     feature = _feature(one)
-    sides = read_sides(one, rows, window, terms.leaves_out, [feature])
+    sides = read_sides(one, rows, window, terms, [feature])
     if isinstance(sides, Finding):
         return sides
     then, now = sides.then.columns[feature], sides.now.columns[feature]
@@ -73,7 +73,7 @@ def value_range(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> 
 def drift(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """One feature, or every feature, with a floor on the effect and one correction over all."""
     wanted = [one.monitor.feature] if one.monitor.feature else _features(one, rows)
-    sides = read_sides(one, rows, window, terms.leaves_out, wanted)
+    sides = read_sides(one, rows, window, terms, wanted)
     if isinstance(sides, Finding):
         return sides
     then, now = ({name: side.columns[name] for name in wanted} for side in (sides.then, sides.now))
