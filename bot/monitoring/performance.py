@@ -14,7 +14,7 @@ from bot.monitoring.labels import MARKS
 from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
-from bot.statistics.decay import ScoreDecay, ShareDecay, chance_of, followed
+from bot.statistics.decay import ScoreDecay, ShareDecay, chance_of, followed, level_for
 from bot.statistics.drop import LEAST_COHORTS, SHARES, cohort_limit, guarded_drop, smaller_of, varies_by, worse_by
 from bot.statistics.performance import LOWER_IS_BETTER, Performance, PerformanceChange, compare_performance
 from bot.statistics.shortfall import Shortfall
@@ -84,15 +84,16 @@ def _dropped(cohorts: Cohorts, current: Performance, rule: Rule, terms: Terms) -
     spread = varies_by([one.performance.value for one in recent], [one.performance.error for one in recent])
     found = guarded_drop(usual, current, least=rule.drop, varies=spread)
     limit = _worse(usual, rule.drop * abs(usual.value))
-    finding = _finding(cohorts, current, usual, limit, f"the {whole} before, at equal age")
-    chance, decay = found.p_value, _decay(cohorts, rule.drop)
+    finding = _finding(cohorts, current, usual, limit, f"{len(recent)} windows of the {whole} before, at equal age")
+    rate = terms.alarm_rate / cohorts.looks
+    chance, decay = found.p_value, _decay(cohorts, rule.drop, rate)
     finding.data.update({"fall": found.fall, "z": found.z, "need": found.need, "seen": found.seen})
     surprise = surprise_of(smaller_of(chance, decay.chance) if decay else chance)
     if found.sure:
         below = "above" if current.measure in LOWER_IS_BETTER else "below"
         how = f", {percent(found.fall)} {below} the mean of the {whole} before"
         return replace(finding, state=State.FIRING, surprise=surprise, sentence=_said(cohorts, usual, current, how))
-    if decay and decay.chance < terms.alarm_rate / cohorts.looks and decay.matters:
+    if decay and decay.chance < rate and decay.matters:
         return _decayed(cohorts, replace(finding, surprise=surprise), decay)
     return replace(
         finding, surprise=surprise, sentence=_said(cohorts, usual, current, _power(found.need, rule, current))
@@ -120,7 +121,7 @@ def _within_limits(cohorts: Cohorts, current: Performance, terms: Terms) -> Find
     floor = _floor(usual)
     limit = _worse(usual, max(floor, worse_by(current.measure, usual.value, found.limit)))
     reference = f"{len(past)} windows before, at equal age"
-    decay = _decay(cohorts, DECAY)
+    decay = _decay(cohorts, DECAY, rate / 2)
     chance = smaller_of(found.p_value, *([decay.chance] if decay else []))
     surprise = surprise_of(min(1.0, chance * cohorts.looks))
     finding = replace(_finding(cohorts, current, usual, limit, reference), surprise=surprise)
@@ -159,7 +160,7 @@ class Decay:
         return worse_by(self.now.measure, self.usual.value, self.now.value) >= _floor(self.usual)
 
 
-def _decay(cohorts: Cohorts, least: float) -> Decay | None:
+def _decay(cohorts: Cohorts, least: float, rate: float) -> Decay | None:
     """Follow the windows after the oldest ones, which say what is usual. None: too few of them yet."""
     current = cohorts.current
     assert isinstance(current, Performance)
@@ -173,7 +174,7 @@ def _decay(cohorts: Cohorts, least: float) -> Decay | None:
     if judged is None:
         return None
     model, steps = judged
-    path = followed(steps)
+    path = followed(steps, most=2 * level_for(model, 1 / rate) + 1)
     risen = next((k for k in range(len(path) - 1, -1, -1) if path[k] == 0), -1) + 1
     since = later[risen:]
     now = cohorts.pooled(since) if since else None

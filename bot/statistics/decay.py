@@ -75,11 +75,11 @@ def _binomial(rows: int, share: float) -> Floats:
     return np.asarray(bdtr(np.arange(rows + 1, dtype=np.float64), rows, share), dtype=np.float64)
 
 
-def followed(steps: Sequence[float]) -> list[float]:
-    """The sum after each step."""
+def followed(steps: Sequence[float], most: float = math.inf) -> list[float]:
+    """The sum after each step. most: it rises no higher, so that what is over is forgotten in good time."""
     found, level = [], 0.0
     for step in steps:
-        level = max(0.0, level + step)
+        level = min(most, max(0.0, level + step))
         found.append(level)
     return found
 

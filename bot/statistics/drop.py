@@ -138,7 +138,7 @@ def cohort_limit(
     sign = 1.0 if cohort.measure in LOWER_IS_BETTER else -1.0
     scores = sign * (np.append(points, here) - centre) / np.sqrt(between + np.append(chances, chance_here) + 1e-30)
     p_value = float(stdtr(count - 1, -sign * (here - centre) / deviation))
-    back = [_unscaled(cohort.measure, end) for end in (centre + sign * reach, centre)]
+    back = [_unscaled(cohort, end) for end in (centre + sign * reach, centre)]
     return Limit(back[0], back[1], p_value, count, tuple(_floats(scores)))
 
 
@@ -158,9 +158,12 @@ def _scaled(one: Performance) -> tuple[float, float]:
     return math.log(value), (one.error / value) ** 2
 
 
-def _unscaled(measure: Measure, point: float) -> float:
-    if measure in BOUNDED:
-        return math.sin(min(max(point, 0.0), math.pi / 2)) ** 2
+def _unscaled(one: Performance, point: float) -> float:
+    """A point of that scale as the value that a cohort of these rows would have there."""
+    if one.measure in BOUNDED:
+        share = math.sin(min(max(point, 0.0), math.pi / 2)) ** 2
+        exact = ((one.rows + 0.75) * share - 0.375) / one.rows if one.measure in SHARES else share
+        return min(max(exact, 0.0), 1.0)
     return math.exp(min(point, 700.0))
 
 

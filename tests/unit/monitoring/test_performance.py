@@ -13,7 +13,7 @@ from bot.monitoring.judging import judge
 from bot.monitoring.terms import Terms, learns_from_all
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
-from tests.unit.monitoring.flights import HOUR, START
+from tests.unit.monitoring.flights import START
 from tests.unit.monitoring.late import DAY, LateTable, days, model
 
 PERFORMANCE = {"name": "right", "metric": "performance", "window": "1d"}
@@ -61,7 +61,6 @@ def test_a_fall_is_seen_before_all_labels_are_in(fallen):
     assert finding.onset == day(45).start
     assert finding.data["mark"] == 0.5
     assert finding.reference == "30 windows before, at equal age"
-    assert day(45).end - 12 * HOUR < day(45).start + 2 * DAY
     later = found(fallen, 45, 49)
     assert (later.state, later.data["mark"]) == (State.FIRING, 0.95)
     assert later.surprise > finding.surprise
@@ -76,7 +75,7 @@ def test_positives_that_mature_later_are_no_fall():
     young, old = (found(columns, 45, now) for now in (46.2, 60))
     assert young.value > old.value + 0.05  # what comes early looks better than what comes in the end
     assert (young.state, old.state) == (State.OK, State.OK)
-    assert abs(young.value - young.data["usual"]) < 0.04
+    assert abs(young.value - young.data["usual"]) < 0.05
     assert "labels `late` come later than the rest, so it is compared at equal age" in young.sentence
     fired = 0
     for number in range(40, 58):
@@ -113,7 +112,7 @@ def test_five_per_cent_below_the_month_before(calm, fallen):
     assert quiet.state is State.OK
     assert "(a 5.0 % drop needs 439 labels a window to be told from chance)" in quiet.sentence
     assert 380 < quiet.data["need"] < 500
-    assert found(days(20), 15, 18, DROP).state is State.LEARNING
+    assert found(days(20), 8, 11, DROP).state is State.LEARNING
 
 
 def test_a_fixed_limit_waits_for_nearly_all_labels(fallen):
@@ -121,7 +120,7 @@ def test_a_fixed_limit_waits_for_nearly_all_labels(fallen):
     assert found(fallen, 45, 46.2, below).state is State.WAITING
     finding = found(fallen, 45, 48, below)
     assert finding.state is State.FIRING
-    assert finding.sentence.startswith("eta: accuracy 77 %, below the limit of 85 %")
+    assert finding.sentence.startswith("eta: accuracy 76 %, below the limit of 85 %")
     assert (finding.lower, finding.upper, finding.surprise) == (0.85, None, None)
     assert found(fallen, 44, 48, below).state is State.OK
     above = {**PERFORMANCE, "measure": "log_loss", "rule": {"above": 0.3}}
@@ -146,7 +145,7 @@ def test_labels_still_coming_are_waited_for(calm):
     assert slow.state is State.WAITING
     assert slow.data["mark"] == 0
     assert slow.sentence.startswith("Waiting for labels of 17 Dec: ")
-    assert "half come within 2.1 days, 95 % within 9 days" in slow.sentence
+    assert "half come within 2 days, 95 % within 9 days" in slow.sentence
 
 
 def test_labels_that_stop_coming_are_a_state_of_their_own():
@@ -211,8 +210,16 @@ def test_the_measure_follows_the_answers(calm):
 def test_days_of_trouble_are_not_learnt_from():
     columns = days(50, right=[0.9] * 25 + [0.6] * 12 + [0.9] * 8 + [0.8] * 5)
     trouble = Window(day(25).start, day(36).end)
-    assert found(columns, 45, 49).state is State.OK
-    assert found(columns, 45, 49, left_out=trouble.overlaps).state is State.FIRING
+    learnt, left = found(columns, 45, 49), found(columns, 45, 49, left_out=trouble.overlaps)
+    assert learnt.lower < learnt.value  # half a month of trouble would hide the trouble of now
+    assert left.value < left.lower
+    assert left.data["usual"] == pytest.approx(0.9, abs=0.01)
+
+
+def test_trouble_that_is_over_is_forgotten():
+    columns = days(60, right=[0.9] * 30 + [0.5] * 3 + [0.9] * 27)
+    assert found(columns, 32, 36).state is State.FIRING
+    assert found(columns, 40, 44).state is State.OK
 
 
 def test_windows_are_judged_again_when_they_pass_a_mark(calm):
@@ -225,7 +232,8 @@ def test_windows_are_judged_again_when_they_pass_a_mark(calm):
 
     assert due({}, 46) == []
     judged = {day(45): 0.0, day(44): 0.8, day(43): 0.95}
-    assert due(judged, 46.1) == [day(44), day(45)]
+    assert due(judged, 46.1) == [day(45)]
+    assert due(judged, 46.6) == [day(44), day(45)]
     assert due({**judged, day(45): 0.5, day(44): 0.95}, 46.1) == []
     assert due({**judged, day(45): 0.5, day(44): 0.95}, 49) == [day(45)]
 
