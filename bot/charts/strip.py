@@ -35,7 +35,8 @@ _TAIL = 0.98
 class Lane:
     """One monitor: a value a window (None where there is none), with the limits it was judged by.
 
-    fired: places of the windows out of the band. pages: whether they call somebody, or only explain.
+    fired: places of the windows out of the band. pages: whether they call somebody, or only explain. note: in place of
+    the usual range beside the name.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Lane:
     fired: Sequence[int] = ()
     pages: bool = True
     percent: bool = False
+    note: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ def _stretches(canvas: Canvas, stretches: Sequence[Stretch], start: datetime, fr
     for at, one in enumerate(stretches):
         begin = max(first, (one.start - start).total_seconds())
         end = min(last, max((one.end - start).total_seconds(), begin + (last - first) * 0.006))
-        canvas.axes.axvspan(begin, end, color=CURRENT, alpha=0.16, linewidth=0)
+        canvas.axes.fill_between([begin, end], 0, top, color=CURRENT, alpha=0.16, linewidth=0, zorder=1.5)
         if at >= _MOST_NAMED:
             continue
         name = clip(one.name, 16)
@@ -153,6 +155,8 @@ def _extent(values: Floats, lower: Floats, upper: Floats) -> tuple[float, float]
 
 
 def _usual(one: Lane) -> str:
+    if one.note is not None:
+        return one.note
     write = as_percent if one.percent else human
     ends = [next((value for value in reversed(part) if value is not None), None) for part in (one.lower, one.upper)]
     low, high = ends

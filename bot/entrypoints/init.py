@@ -118,7 +118,7 @@ def _propose(
     length: "timedelta | None",
 ) -> None:
     from bot.tuning.proposals import telling
-    from bot.tuning.proposals.monitors import propose
+    from bot.tuning.proposals.monitors import label_delay, propose
     from bot.tuning.proposals.pace import choose
     from bot.tuning.proposals.reading import read_stretch
     from bot.tuning.proposals.trial import try_out
@@ -135,7 +135,14 @@ def _propose(
     assert proposal.model.data is not None
     print(f"\nWindows of {pace.words}: {pace.reason}. {telling.reach(stretch.first, stretch.last, pace)}\n")
     with _progress() as told:
-        trial = try_out(proposal.model, source.open(proposal.model.data), pace.windows, budget=budget, progress=told)
+        trial = try_out(
+            proposal.model,
+            source.open(proposal.model.data),
+            pace.windows,
+            budget=budget,
+            delay=label_delay(look, guesses),
+            progress=told,
+        )
         chart = telling.picture(trial, proposal.model.name)
     _show(trial)
     said = telling.comments(trial, pace, budget)

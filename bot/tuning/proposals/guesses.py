@@ -148,7 +148,6 @@ def _prediction(look: Look, given: Given, taken: Collection[str], label: Guess) 
     sure = named and (not others or points - others[0][1] >= CLEAR)
     reason = [_what(best), "named like an answer" if named else "perhaps an answer"]
     if truth and _same_classes(best, truth):
-        reason.append(f"the same values as {truth.name}")
     return Guess(best.name, ", ".join(reason), sure, tuple(one.name for one, _ in others[:_TOLD]))
 
 
@@ -179,7 +178,8 @@ def _label(look: Look, given: Given, taken: Collection[str]) -> Guess:
     if not found:
         return Guess(None, "no column is named like a label")
     best = found[0][0]
-    reason = f"{_what(best)}, named like a label"
+    what = "numbers" if best.distinct > MOST_CLASSES else f"{best.distinct} values"
+    reason = f"{what}, named like a label"
     return Guess(best.name, reason, len(found) == 1, tuple(one.name for one, _ in found[1 : 1 + _TOLD]))
 
 
@@ -190,7 +190,7 @@ def _fitting(look: Look, given: Given, label: Guess, prediction: Guess) -> Guess
     truth, answer = look.columns[label.column], look.columns[prediction.column]
     missing = f", not known in {percent(truth.empty)} of rows" if truth.empty else ""
     if _same_classes(truth, answer):
-        return replace(label, reason=f"{label.reason}, the same values as {answer.name}{missing}", sure=True)
+        return replace(label, reason=f"{label.reason}, the same as {answer.name}'s{missing}", sure=True)
     if truth.kind is answer.kind is Kind.NUMBER:
         return replace(label, reason=f"{label.reason}{missing}")
     apart = f"{label.reason}, but other values than {answer.name}"

@@ -2,6 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
+
+import numpy as np
 
 from bot.catalog.config import AlertRole, Feature, Labels, Model, Monitor, MonitorMetric
 from bot.monitoring.judging import JUDGES
@@ -35,19 +38,20 @@ def propose(source: Source, look: Look, guesses: Guesses, pace: Pace, name: str)
     features = {one: Feature(importance=round(weights[one], 3)) if weights[one] >= LEAST else Feature() for one in kept}
     if guesses.latency.column and guesses.latency_unit != "ms":
         features[guesses.latency.column] = Feature(unit=guesses.latency_unit)
+    labels = _labels(source, guesses)
     data = source.data(
         guesses.time.column or "",
         prediction=guesses.prediction.column,
         score=guesses.score.column,
         probabilities=guesses.probabilities,
-        labels=_labels(source, guesses),
+        labels=labels,
         latency=guesses.latency.column,
         version=guesses.version.column,
         features=features,
         segments=list(guesses.segments),
         window=pace.window,
     )
-    chosen = [*_paging(look, guesses), *_explaining(kept, weights, look.columns, has_answer=answer is not None)]
+    chosen = [*_paging(look, guesses, labels), *_explaining(kept, weights, look.columns, has_answer=answer is not None)]
     common = {"window": pace.window, "min_rows": pace.min_rows}
     monitors = [Monitor.model_validate({**settings, **common}) for settings, _ in chosen]
     why = {str(settings["name"]): reason for settings, reason in chosen}
@@ -68,18 +72,28 @@ def _labels(source: Source, guesses: Guesses) -> Labels | None:
     )
 
 
-def _paging(look: Look, guesses: Guesses) -> list[Chosen]:
+def _paging(look: Look, guesses: Guesses, labels: Labels | None) -> list[Chosen]:
+    found = [_answers(look, guesses)]
+    if labels is not None and guesses.task in {Task.CLASSES, Task.NUMBERS}:
+        outcome: Settings = {"name": "performance", "metric": "performance", "role": AlertRole.OUTCOME}
+        found.append((outcome, f"how often {guesses.label.column} says it was right; known when labels come"))
+    if guesses.latency.column:
+        latency: Settings = {"name": "latency", "metric": "latency", "role": AlertRole.GUARDRAIL}
+        found.append((latency, "slow answers are felt as well"))
+    return [one for one in found if can_be_judged(str(one[0]["metric"]))]
+
+
+def _answers(look: Look, guesses: Guesses) -> Chosen:
     answer = look.columns.get(guesses.prediction.column or "")
     if answer is not None and guesses.task is Task.CLASSES:
-        return [_class_share(answer)]
+        return _class_share(answer)
     number = answer or look.columns.get(guesses.score.column or "")
     if number is None:
         rows: Settings = {"name": "rows", "metric": "row_count", "role": AlertRole.GUARDRAIL}
-        return [(rows, "no answer is known, so only whether rows come at all")]
-    metric = "mean" if has_metric("mean") else "drift"
-    name = f"{naming.slug(number.name)}-{metric}"
-    settings: Settings = {"name": name, "metric": metric, "feature": number.name, "role": AlertRole.GUARDRAIL}
-    return [(settings, f"its answers are what users get: their {'mean' if metric == 'mean' else 'distribution'}")]
+        return rows, "no answer is known, so only whether rows come at all"
+    name = f"{naming.slug(number.name)}-mean"
+    settings: Settings = {"name": name, "metric": "mean", "feature": number.name, "role": AlertRole.GUARDRAIL}
+    return settings, "its answers are what users get"
 
 
 def _class_share(answer: Facts) -> Chosen:
@@ -100,16 +114,27 @@ def _explaining(
     if kept:
         many = f"all {len(kept)} features" if len(kept) > 1 else kept[0]
         found.append(({"name": "inputs-drift", "metric": "drift"}, f"whether {many} moved"))
-    for one in kept[:WATCHED_FEATURES]:
-        weight = f"explains {percent(weights[one])} of the answers by itself"
-        why = weight if weights[one] >= LEAST else "the first feature"
-        if columns[one].kind is Kind.NUMBER and columns[one].distinct > 2:  # noqa: PLR2004
-            found.append(({"name": f"{naming.slug(one)}-range", "metric": "range", "feature": one}, why))
-        found.append(({"name": f"{naming.slug(one)}-nulls", "metric": "null_rate", "feature": one}, why))
+    numbers = [one for one in kept if columns[one].kind is Kind.NUMBER and columns[one].distinct > 2]  # noqa: PLR2004
+    found += [
+        ({"name": f"{naming.slug(one)}-range", "metric": "range", "feature": one}, _weighs(one, weights))
+        for one in numbers[:WATCHED_FEATURES]
+    ]
+    for one in kept[:1]:
+        nulls: Settings = {"name": f"{naming.slug(one)}-nulls", "metric": "null_rate", "feature": one}
+        found.append((nulls, _weighs(one, weights)))
     if has_answer:
         rows: Settings = {"name": "rows", "metric": "row_count", "role": AlertRole.DIAGNOSTIC}
         found.append((rows, "whether as many rows come as usual"))
     return found
+
+
+def label_delay(look: Look, guesses: Guesses) -> timedelta | None:
+    """How long half of the labels took to come; None where no column says."""
+    times = [look.columns[name].times for name in (guesses.time.column, guesses.label_time.column) if name]
+    if len(times) < 2 or times[0] is None or times[1] is None:  # noqa: PLR2004
+        return None
+    took = (times[1] - times[0])[~np.isnat(times[0]) & ~np.isnat(times[1])]
+    return timedelta(microseconds=float(np.median(took / np.timedelta64(1, "us")))) if took.size else None
 
 
 def watched_class(answer: Facts) -> str:
@@ -125,5 +150,10 @@ def as_value(answer: Facts, value: str) -> str | int | bool:
     return int(value) if answer.kind is Kind.NUMBER and value.lstrip("-").isdigit() else value
 
 
-def has_metric(name: str) -> bool:
-    return any(str(one) == name and one in JUDGES for one in MonitorMetric)
+def can_be_judged(metric: str) -> bool:
+    return MonitorMetric(metric) in JUDGES
+
+
+def _weighs(one: str, weights: Mapping[str, float]) -> str:
+    weight = weights[one]
+    return f"explains {percent(weight)} of the answers by itself" if weight >= LEAST else "the first of the features"

@@ -60,7 +60,7 @@ def choose(
     if not past:
         raise BotError(f"The rows reach over {_long(last - first)}, less than one window of {in_words(length)}.")
     judged = max(JUDGED_DAYS if length >= DAY else JUDGED_WINDOWS, 1)
-    least = max(FEWEST_ROWS, min(MIN_ROWS, int(typical * _QUIET)))
+    least = max(FEWEST_ROWS, min(MIN_ROWS, int(typical * _QUIET) // 10 * 10))
     return Pace(length, least, typical, why, past[-(BASELINE + judged) :])
 
 

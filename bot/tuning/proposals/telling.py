@@ -102,6 +102,8 @@ def monitor_told(tried: Tried) -> tuple[str, str, str, str]:
         MonitorMetric.ROW_COUNT: "rows",
         MonitorMetric.NULL_RATE: f"{monitor.feature} missing",
         MonitorMetric.RANGE: f"{monitor.feature} out of range",
+        MonitorMetric.PERFORMANCE: "answers against labels",
+        MonitorMetric.LATENCY: "how long answers take",
         MonitorMetric.DRIFT: f"{monitor.feature or 'any feature'} moved",
     }.get(monitor.metric, f"{monitor.metric} {monitor.feature or monitor.measure or ''}".strip())
     return monitor.name, "pages" if tried.one.pages else "explains", watches, _did(tried)
@@ -142,6 +144,7 @@ def _lane(tried: Tried) -> Lane:
         fired=[at for at, one in enumerate(found) if one.state is State.FIRING],
         pages=tried.one.pages,
         percent=tried.one.monitor.metric in SHARES,
+        note="1 is a move that matters" if tried.one.monitor.metric is MonitorMetric.DRIFT else None,
     )
 
 

@@ -7,14 +7,14 @@ from datetime import datetime, timedelta
 from bot.catalog.config import Catalog, Model, MonitorMetric, Team
 from bot.catalog.values import format_rate
 from bot.data import DataError, ModelRows
-from bot.data.held import HeldRows
 from bot.monitoring.budget import alarm_rates
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.rehearsal import Episode, Rehearsed, episodes, rehearse
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window
+from bot.tuning.proposals.joined import OwnLabels
 
-MOST_HELD_ROWS, MOST_HELD_CELLS = 400_000, 8_000_000
+MOST_HELD_ROWS, MOST_HELD_CELLS = 200_000, 8_000_000
 _COUNTED = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.ROW_COUNT})
 """Metrics counted over all rows where they lie, whatever is held."""
 Progress = Callable[[str, int, int], None]
@@ -88,28 +88,65 @@ class Trial:
 
 
 def try_out(
-    model: Model, rows: ModelRows, windows: Sequence[Window], *, budget: float, progress: Progress | None = None
+    model: Model,
+    rows: ModelRows,
+    windows: Sequence[Window],
+    *,
+    budget: float,
+    delay: timedelta | None = None,
+    progress: Progress | None = None,
 ) -> Trial:
-    """Run every monitor over the windows as if it had been there, under the team's budget. Nothing is kept."""
+    """Run every monitor over the windows as if it had been there, under the team's budget. Nothing is kept.
+
+    delay: how long half of the labels take to come, where that is known.
+    """
     held, share, notes = hold(rows, windows)
-    catalog = Catalog(teams=[Team.model_validate({"name": model.team, "budget": format_rate(budget)})], models=[model])
-    rates = alarm_rates(catalog)
-    tried = [_tried(one, held, windows, rates, share, progress) for one in watched(catalog).values()]
-    return Trial(tried, _explained(tried), windows, notes)
+    every = _catalog(model, budget)
+    rates = alarm_rates(every)
+    tried = [_tried(one, held, windows, rates, share, progress) for one in watched(every).values()]
+    pages = _explained(tried, delay)
+    outcome = next((one for one in tried if one.one.monitor.metric is MonitorMetric.PERFORMANCE), None)
+    if outcome is not None:
+        pages = [replace(page, labels=labels_told(page, outcome, delay)) for page in pages]
+    return Trial(tried, pages, windows, notes)
 
 
-def hold(rows: ModelRows, windows: Sequence[Window]) -> tuple[HeldRows, float, list[str]]:
+def labels_told(page: Page, outcome: Tried, delay: timedelta | None) -> str | None:
+    """What the labels of a page's stretch said, and how much later they came than the page."""
+    inside = [one for one in outcome.seen if page.covers(one.window)]
+    fell = next((one for one in inside if one.finding.state is State.FIRING), None)
+    if fell is None:
+        calm = next((one for one in inside if one.finding.state is State.OK), None)
+        return f"the labels saw no fall: {_short(calm)}" if calm else None
+    known = fell.window.start + fell.window.length / 2 + delay if delay else None
+    ahead = known - page.seen if known and page.monitors != (outcome.name,) else None
+    if ahead is None or ahead <= timedelta(0):
+        return f"the labels say so: {_short(fell)}" if page.sentence != fell.finding.sentence else None
+    return f"seen {days(ahead)} before the labels: {_short(fell)}"
+
+
+def _short(seen: Rehearsed) -> str:
+    """Without the model's name before it and what follows the measure."""
+    return seen.finding.sentence.split("; ")[0].partition(": ")[2] or seen.finding.sentence
+
+
+def _catalog(model: Model, budget: float) -> Catalog:
+    team = Team.model_validate({"name": model.team, "budget": format_rate(budget)})
+    return Catalog(teams=[team], models=[model])
+
+
+def hold(rows: ModelRows, windows: Sequence[Window]) -> tuple[OwnLabels, float, list[str]]:
     """The rows of the windows in memory, of very many a random sample; and the share of them that is."""
     start, end = windows[0].start, windows[-1].end
     total = rows.count("predictions", start, end)
     most = max(1000, min(MOST_HELD_ROWS, MOST_HELD_CELLS // max(1, len(rows.columns("predictions")))))
     notes = [f"features are looked at in a random sample of {most:,} of {total:,} rows"] if total > most else []
-    return HeldRows(rows, start, end, most), min(1.0, most / max(1, total)), notes
+    return OwnLabels(rows, start, end, most), min(1.0, most / max(1, total)), notes
 
 
 def _tried(
     one: Watched,
-    held: HeldRows,
+    held: OwnLabels,
     windows: Sequence[Window],
     rates: Mapping[str, float],
     share: float,
@@ -134,23 +171,33 @@ def _thinned(one: Watched, share: float) -> Watched:
     return replace(one, monitor=one.monitor.model_copy(update={"min_rows": least}))
 
 
-def _explained(tried: Sequence[Tried]) -> list[Page]:
-    pages = pages_of([(one.name, alert) for one in tried if one.one.pages for alert in one.alerts])
+def _explained(tried: Sequence[Tried], delay: timedelta | None) -> list[Page]:
+    alerts = [(one.name, _when_known(one, alert, delay)) for one in tried if one.one.pages for alert in one.alerts]
     diagnostics = [one for one in tried if not one.one.pages]
-    return [replace(page, evidence=tuple(_evidence(page, diagnostics))) for page in pages]
+    return [replace(page, evidence=tuple(_evidence(page, diagnostics))) for page in pages_of(alerts)]
+
+
+def _when_known(tried: Tried, alert: Episode, delay: timedelta | None) -> Episode:
+    """Labels show a fall only once they are there."""
+    late = tried.one.monitor.metric is MonitorMetric.PERFORMANCE and delay is not None
+    return replace(alert, seen=alert.seen + (delay or timedelta(0))) if late else alert
 
 
 def pages_of(alerts: Iterable[tuple[str, Episode]]) -> list[Page]:
-    """Alerts that overlap in time are one incident, as they would have been."""
-    found: list[Page] = []
+    """Alerts that overlap in time are one incident, as they would have been; whoever saw it first says what it is."""
+    together: list[list[tuple[str, Episode]]] = []
     for name, one in sorted(alerts, key=lambda pair: pair[1].start):
-        last = found[-1] if found else None
-        if last is not None and one.start < last.end:
-            names = tuple(dict.fromkeys((*last.monitors, name)))
-            found[-1] = replace(last, end=max(last.end, one.end), seen=min(last.seen, one.seen), monitors=names)
+        if together and one.start < max(other.end for _, other in together[-1]):
+            together[-1].append((name, one))
         else:
-            found.append(Page(one.start, one.seen, one.end, one.sentence, (name,)))
-    return found
+            together.append([(name, one)])
+    return [_page(sorted(group, key=lambda pair: pair[1].seen)) for group in together]
+
+
+def _page(group: Sequence[tuple[str, Episode]]) -> Page:
+    first = group[0][1]
+    names = tuple(dict.fromkeys(name for name, _ in group))
+    return Page(first.start, first.seen, max(one.end for _, one in group), first.sentence, names)
 
 
 def _evidence(page: Page, diagnostics: Sequence[Tried]) -> list[str]:

@@ -16,7 +16,7 @@ from bot.core.errors import BotError
 from bot.monitoring.watched import Watched
 from bot.tuning.proposals.monitors import Proposal
 
-_PLAIN = re.compile(r"[A-Za-z_./][\w ./*=-]*")
+_PLAIN = re.compile(r"[A-Za-z_./][\w ./*=-]*|\d+(\.\d+)?[smhdw]")
 _SHADOW = (
     "A new monitor is in shadow: it records and shows what it would have said, and tells nobody, until it is accepted."
 )
