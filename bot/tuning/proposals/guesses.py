@@ -147,7 +147,6 @@ def _prediction(look: Look, given: Given, taken: Collection[str], label: Guess) 
     named = bool(naming.words_of(best.name) & naming.PREDICTION)
     sure = named and (not others or points - others[0][1] >= CLEAR)
     reason = [_what(best), "named like an answer" if named else "perhaps an answer"]
-    if truth and _same_classes(best, truth):
     return Guess(best.name, ", ".join(reason), sure, tuple(one.name for one, _ in others[:_TOLD]))
 
 
