@@ -31,6 +31,9 @@ from bot.incidents import service as incidents
 from bot.incidents.deliveries import IncidentDeliveries, tell, want_person
 from bot.incidents.handlers import IncidentHandlers
 from bot.incidents.house import House, Picture
+from bot.monitoring import baselines
+from bot.monitoring.deliveries import BaselineDeliveries
+from bot.monitoring.handlers import BaselineHandlers
 from bot.monitoring.jobs import Monitors
 from bot.monitoring.pictures import chart_of
 from bot.monitoring.shadow.deliveries import ShadowDeliveries
@@ -132,6 +135,7 @@ class Muster:
         incident_jobs.tick(self.database, self.house, now)
         runbook_jobs.tick(self.database, self.runbooks, now)
         action_jobs.tick(self.database, self.actions, now)
+        baselines.tick(self.database, self.catalog, now)
 
     def sender(self, timing: Timing | None = None) -> Sender:
         return Sender(self.database, self.gateway, self.kinds, self.clock, timing=timing)
@@ -164,6 +168,10 @@ def build(
     house.on_card.append(runbooks.begin)
     house.on_end.append(runbooks.end_for)
     checks.followers += [runbooks.check_finished, actions.check_finished]
+    offers = BaselineDeliveries(house)
+    house.on_end.append(offers.ended)
+    house.on_verdict.append(offers.judged)
+    kinds.add(*offers.kinds())
     kinds.add(*IncidentDeliveries(house).kinds())
     kinds.add(*EscalationDeliveries(catalog, team.me).kinds())
     kinds.add(*check_deliveries.kinds())
@@ -172,6 +180,7 @@ def build(
     kinds.add(*PostmortemDeliveries(catalog, links.url).kinds())
     kinds.add(*ShadowDeliveries(house).kinds())
     IncidentHandlers(house, listeners).register()
+    BaselineHandlers(house, listeners).register()
     CheckHandlers(checks, listeners).register()
     RunbookHandlers(runbooks, listeners, settings.public_url).register()
     ActionHandlers(actions, listeners).register()

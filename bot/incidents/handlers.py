@@ -229,6 +229,8 @@ class IncidentHandlers:
         if alert.incident_id is not None:
             text = f"Judged {verdict}: {alert.summary or alert.name}"
             record(press.session, alert.incident_id, press.now, kind="alert.judged", text=text, actor=press.user)
+        for follow in self.house.on_verdict:
+            follow(press.session, alert, press.now)
         return Reply(f"Thank you: judged *{verdict}*. Thresholds learn from this.")
 
     def _resolve_view(self, incident: Incident) -> OpenView:

@@ -10,6 +10,7 @@ from bot.catalog.config import Catalog, Severity
 from bot.tables import Alert, Incident
 
 Follower = Callable[[Session, Incident, datetime], None]
+AlertFollower = Callable[[Session, Alert, datetime], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class House:
     matched runbook says. step_line: where the runbook stands, as one line of the card. picture: an alert's chart.
     postmortem_url: where a browser reads an incident's postmortem.
     on_card: called in the transaction that learns the card is up. on_end: called in the one that ends the incident.
+    on_verdict: called in the one that keeps what a person said of an alert.
     """
 
     catalog: Catalog
@@ -44,3 +46,4 @@ class House:
     postmortem_url: Callable[[int], str | None] = field(default=lambda _number: None)
     on_card: list[Follower] = field(default_factory=list)
     on_end: list[Follower] = field(default_factory=list)
+    on_verdict: list[AlertFollower] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""`POST /v1/observations` takes in metric points; `GET /v1/monitors` shows what is watched."""
+"""`POST /v1/observations` takes in metric points; `/v1/monitors` and `/v1/baselines` show what is watched, and how."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -16,8 +16,11 @@ from bot.core.clock import Clock
 from bot.core.database import Database
 from bot.core.errors import BotError, unknown
 from bot.core.payload import read_json
+from bot.monitoring.baselines import accept, accept_for, as_json, listed, undo
+from bot.monitoring.deliveries import show_again
 from bot.monitoring.overview import overview
-from bot.tables import Observation
+from bot.monitoring.watched import key_of
+from bot.tables import Baseline, Observation
 
 MOST_POINTS = 10_000
 AHEAD = timedelta(days=1)
@@ -49,6 +52,22 @@ class NewObservations(BaseModel):
     points: list[Point] = Field(min_length=1, max_length=MOST_POINTS)
 
 
+class NewBaseline(BaseModel):
+    """What is ordinary from now on: of an incident (its number), or of a model or one monitor of it, since `start`.
+
+    start: event time, naive is UTC. by: who decided it.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    incident: Annotated[int | None, Field(ge=1)] = None
+    model: str | None = Field(None, max_length=200)
+    monitor: str | None = Field(None, max_length=64)
+    start: AwareDatetime | NaiveDatetime | None = None
+    reason: str = Field("", max_length=500)
+    by: str = Field("api", min_length=1, max_length=200)
+
+
 def routes(database: Database, catalog: Catalog, clock: Clock, token: Any) -> APIRouter:  # noqa: ANN401
     router = APIRouter(prefix="/v1", tags=["monitoring"], dependencies=[Depends(token)])
     schema = {"requestBody": {"content": {"application/json": {"schema": NewObservations.model_json_schema()}}}}
@@ -73,7 +92,40 @@ def routes(database: Database, catalog: Catalog, clock: Clock, token: Any) -> AP
         with database.reading() as session:
             return overview(session, catalog)
 
+    @router.get("/baselines", summary="Baselines that were accepted or promoted, newest first")
+    def every(model: str | None = None) -> list[dict[str, Any]]:
+        with database.reading() as session:
+            return [as_json(one) for one in listed(session, model)]
+
+    @router.post("/baselines", status_code=201, summary="Accept a new baseline")
+    def new_baseline(new: NewBaseline) -> dict[str, Any]:
+        with database.transaction() as session:
+            return as_json(take_baseline(session, catalog, new, clock.now()))
+
+    @router.delete("/baselines/{number}", summary="Undo a baseline")
+    def no_baseline(number: int, by: str = "api") -> dict[str, Any]:
+        with database.transaction() as session:
+            found = undo(session, number, by[:200], clock.now())
+            if found.incident_id is not None:
+                show_again(session, found.incident_id, clock.now())
+            return as_json(found)
+
     return router
+
+
+def take_baseline(session: Session, catalog: Catalog, new: NewBaseline, now: datetime) -> Baseline:
+    """Accept what a body says. Raises BotError where it says too little, or two things."""
+    if new.incident is not None:
+        if new.model or new.monitor or new.start:
+            raise BotError("Send `incident` alone, or `model` with `start`: an incident has its own model and onset.")
+        found = accept_for(session, catalog, new.incident, new.by, now, reason=new.reason)
+        show_again(session, new.incident, now)
+        return found
+    if new.model is None or new.start is None:
+        raise BotError("Send `incident`, or `model` and `start` (and `monitor` for one monitor of the model).")
+    start = new.start.replace(tzinfo=UTC) if new.start.tzinfo is None else new.start.astimezone(UTC)
+    keys = [key_of(new.model, new.monitor)] if new.monitor else []
+    return accept(session, catalog, now, model=new.model, keys=keys, start=start, by=new.by, reason=new.reason)
 
 
 def parse(body: bytes, catalog: Catalog, now: datetime) -> NewObservations:
