@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from bot.catalog.config import MonitorMetric
 from bot.data import ModelRows
-from bot.monitoring import checked, features, levels, performance, shares
+from bot.monitoring import checked, estimates, features, levels, performance, shares
 from bot.monitoring.finding import Finding
 from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
@@ -20,6 +20,7 @@ JUDGES: Mapping[MonitorMetric, Callable[[Watched, ModelRows, Window, Terms], Fin
     **dict.fromkeys(levels.LEVELS, levels.level),
     **dict.fromkeys([*checked.NAMED, MonitorMetric.CHECK], checked.checked),
     MonitorMetric.PERFORMANCE: performance.performance,
+    MonitorMetric.ESTIMATE: estimates.estimate,
 }
 
 

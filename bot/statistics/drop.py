@@ -122,13 +122,28 @@ def cohort_limit(
     between rows is the spread between them (method of moments, not below 0); a new cohort has both, and the error of
     the centre. Fewer than `least` cohorts: a Shortfall, the learning state.
     """
-    from scipy.special import stdtr, stdtrit  # noqa: PLC0415
-
     if len(past) < least:
         return too_few_windows(len(past), least)
     scaled = np.array([_scaled(one) for one in past])
-    here, chance_here = _scaled(cohort)
-    points, chances = scaled[:, 0], scaled[:, 1]
+    return _limit(scaled[:, 0], scaled[:, 1], cohort, _scaled(cohort), alarm_rate)
+
+
+def estimate_limit(
+    past: Sequence[Performance], cohort: Performance, *, alarm_rate: float, least: int = LEAST_COHORTS
+) -> Limit | Shortfall:
+    """The same for expected measures: no label is in them, so that all they vary by is the spread between windows."""
+    if len(past) < least:
+        return too_few_windows(len(past), least)
+    points = np.array([_bare(one) for one in past])
+    return _limit(points, np.zeros(points.size), cohort, (_bare(cohort), 0.0), alarm_rate)
+
+
+def _limit(
+    points: Floats, chances: Floats, cohort: Performance, scaled: tuple[float, float], alarm_rate: float
+) -> Limit:
+    from scipy.special import stdtr, stdtrit  # noqa: PLC0415
+
+    here, chance_here = scaled
     count = points.size
     chance = float(chances.mean())
     between = max(0.0, float(np.var(points, ddof=1)) - chance)
@@ -138,7 +153,8 @@ def cohort_limit(
     sign = 1.0 if cohort.measure in LOWER_IS_BETTER else -1.0
     scores = sign * (np.append(points, here) - centre) / np.sqrt(between + np.append(chances, chance_here) + 1e-30)
     p_value = float(stdtr(count - 1, -sign * (here - centre) / deviation))
-    back = [_unscaled(cohort, end) for end in (centre + sign * reach, centre)]
+    counted = bool(chance_here)
+    back = [_unscaled(cohort, end, counted=counted) for end in (centre + sign * reach, centre)]
     return Limit(back[0], back[1], p_value, count, tuple(_floats(scores)))
 
 
@@ -158,11 +174,17 @@ def _scaled(one: Performance) -> tuple[float, float]:
     return math.log(value), (one.error / value) ** 2
 
 
-def _unscaled(one: Performance, point: float) -> float:
+def _bare(one: Performance) -> float:
+    if one.measure in BOUNDED:
+        return math.asin(math.sqrt(min(max(one.value, 0.0), 1.0)))
+    return math.log(max(one.value, 1e-300))
+
+
+def _unscaled(one: Performance, point: float, *, counted: bool) -> float:
     """A point of that scale as the value that a cohort of these rows would have there."""
     if one.measure in BOUNDED:
         share = math.sin(min(max(point, 0.0), math.pi / 2)) ** 2
-        exact = ((one.rows + 0.75) * share - 0.375) / one.rows if one.measure in SHARES else share
+        exact = ((one.rows + 0.75) * share - 0.375) / one.rows if counted and one.measure in SHARES else share
         return min(max(exact, 0.0), 1.0)
     return math.exp(min(point, 700.0))
 
@@ -180,6 +202,7 @@ __all__ = [
     "Drop",
     "Limit",
     "cohort_limit",
+    "estimate_limit",
     "guarded_drop",
     "smaller_of",
     "varies_by",

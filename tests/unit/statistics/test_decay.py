@@ -58,7 +58,7 @@ def test_a_slow_slip_is_seen_sooner_than_by_single_windows():
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.floats(0.01, 0.4), st.floats(1.05, 2.0), st.integers(30, 2000))
+@given(st.floats(0.05, 0.4), st.floats(1.05, 2.0), st.integers(60, 2000))
 def test_higher_levels_are_rarer(usual, times, rows):
     decay = ShareDecay(usual, usual * times, rows)
     lengths = [run_length(decay, level) for level in (0.0, 1.0, 2.0, 4.0)]
