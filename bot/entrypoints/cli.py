@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bot.core.errors import BotError
+from bot.entrypoints import monitor_looks  # noqa: F401 - adds its commands
 from bot.entrypoints.backtest import backtest
 from bot.entrypoints.checks import check_app
 from bot.entrypoints.init import init

@@ -22,7 +22,7 @@ def list_monitors(as_json: AsJson = False) -> None:
     """Every monitor with its state, last window, and value against its band."""
     from bot.monitoring.overview import overview
 
-    _, catalog, database = _opened()
+    _, catalog, database = opened()
     try:
         with database.reading() as session:
             found = overview(session, catalog)
@@ -47,7 +47,7 @@ def run_monitors(
     from bot.data import open_model
     from bot.monitoring.look import look
 
-    base, catalog, database = _opened()
+    base, catalog, database = opened()
     states: set[str] = set()
     shown: list[dict[str, Any]] = []
     try:
@@ -79,7 +79,7 @@ def run_monitors(
         raise typer.Exit(1)
 
 
-def _opened() -> "tuple[Path, Catalog, Database]":
+def opened() -> "tuple[Path, Catalog, Database]":
     from bot.catalog.load import load_catalog
     from bot.core.database import Database
     from bot.core.settings import Settings

@@ -93,4 +93,4 @@ def _already(session: Session, keys: Collection[str]) -> str:
     for state in _states(session, keys):
         if state.changed_by and state.changed_at:
             return f"{state.key} was accepted by {state.changed_by} at {state.changed_at:%Y-%m-%d %H:%M} UTC."
-    return f"{', '.join(sorted(keys))}: not in shadow, so there is nothing to accept."
+    return f"Not in shadow: {', '.join(sorted(keys))}." if keys else "No monitor is in shadow; nothing to accept."
