@@ -52,11 +52,11 @@ def init(
     per_week, length = _budget(budget), _window(window)
     given = Given(time, prediction, score, label, tuple(segment or ()))
     source = find_source(rows, table=table, database=database, base=out.absolute().parent)
-    look, guesses = _understood(source, rows, given, yes=yes)
-    _propose(source, rows, look, guesses, out=out, name=name, budget=per_week, length=length)
+    look, guesses = _understood(source, given, yes=yes)
+    _propose(source, look, guesses, out=out, name=name, budget=per_week, length=length)
 
 
-def _understood(source: "Source", rows: str, given: "Given", *, yes: bool) -> "tuple[Look, Guesses]":
+def _understood(source: "Source", given: "Given", *, yes: bool) -> "tuple[Look, Guesses]":
     """Look, guess, and ask what can't be known."""
     from dataclasses import replace
 
@@ -64,10 +64,10 @@ def _understood(source: "Source", rows: str, given: "Given", *, yes: bool) -> "t
     from bot.tuning.proposals.guesses import NONE, guess
     from bot.tuning.proposals.reading import read_look
 
-    with _waiting(f"Looking at {rows}"):
-        look = read_look(source, rows)
+    with _waiting(f"Looking at {source.shown}"):
+        look = read_look(source)
     more = f", a sample of {look.seen:,} looked at" if look.seen < look.rows else ""
-    print(f"{rows}: {look.rows:,} rows, {len(look.columns)} columns{more}\n")
+    print(f"{source.shown}: {look.rows:,} rows, {len(look.columns)} columns{more}\n")
     now = SystemClock().now()
     found = guess(look, given, now)
     if found.time.column is None or not (found.time.sure or yes):
@@ -91,6 +91,11 @@ def _ask(what: str, does: str, guessed: "Guess", look: "Look", *, yes: bool) -> 
 
     maybe = [name for name in (guessed.column, *guessed.others) if name]
     optional = what != "time"
+    if not optional and all(one.times is None for one in look.columns.values()):
+        raise BotError(
+            "No column holds times, and a monitor compares stretches of time. Add when each prediction was made, "
+            "as timestamps or seconds since 1970, and start again."
+        )
     if not sys.stdin.isatty() or yes:
         none = f", or `--{what} {NONE}` where there is none" if optional else ""
         take = f" With `--yes` {guessed.column} is taken." if guessed.column else ""
@@ -108,7 +113,6 @@ def _ask(what: str, does: str, guessed: "Guess", look: "Look", *, yes: bool) -> 
 
 def _propose(
     source: "Source",
-    rows: str,
     look: "Look",
     guesses: "Guesses",
     *,
@@ -127,7 +131,7 @@ def _propose(
     for line in _columns(telling.guesses_told(guesses), indent=2):
         print(line)
     opened = source.open(source.data(guesses.time.column or ""))
-    stretch = read_stretch(opened, rows)
+    stretch = read_stretch(opened, source)
     times = look.columns[guesses.time.column or ""].times
     assert times is not None
     pace = choose(times, look.rows, stretch.first, stretch.last, length)
@@ -146,7 +150,7 @@ def _propose(
         chart = telling.picture(trial, proposal.model.name)
     _show(trial)
     said = telling.comments(trial, pace, budget)
-    write(out, as_yaml(proposal, budget=budget, said=said, notes=guesses_notes(guesses), given=rows))
+    write(out, as_yaml(proposal, budget=budget, said=said, notes=guesses_notes(guesses), given=source.shown))
     picture = out.absolute().parent / PICTURE
     picture.write_bytes(chart.png)
     _next(source, out, picture)
@@ -218,7 +222,7 @@ def _progress() -> "Iterator[Progress]":
     from rich.progress import Progress as Bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+    with Bar(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as bar:
         tasks: dict[str, TaskID] = {}
 
         def told(name: str, at: int, of: int) -> None:

@@ -118,7 +118,12 @@ def guess_time(look: Look, given: Given, now: datetime) -> Guess:
     reason = [best.written, "never empty" if not best.empty else f"empty in {percent(best.empty)} of rows"]
     if naming.words_of(best.name) & (naming.TIME | naming.OF_THE_EVENT):
         reason.append("named like an event's time")
-    return Guess(best.name, ", ".join(reason), sure, tuple(one.name for one, _ in others[:_TOLD]))
+    future = _future(best, now)
+    if future:
+        reason.append(f"{percent(future)} of them in the future")
+    return Guess(
+        best.name, ", ".join(reason), sure and future < _FREE_TEXT, tuple(one.name for one, _ in others[:_TOLD])
+    )
 
 
 def _time_points(one: Facts, now: datetime) -> float | None:
@@ -128,9 +133,12 @@ def _time_points(one: Facts, now: datetime) -> float | None:
         return None
     points = {Kind.TIME: 3.0, Kind.NUMBER: 1.0}.get(one.kind, 2.0) + 2.0 * named
     points += 2.0 * bool(words & naming.OF_THE_EVENT) - 4.0 * bool(words & naming.NOT_OF_THE_EVENT)
+    return points - 2.0 * (one.empty > 0) - 3.0 * (_future(one, now) > _FREE_TEXT)
+
+
+def _future(one: Facts, now: datetime) -> float:
     assert one.times is not None
-    future = float(np.mean(one.times > np.datetime64(now.replace(tzinfo=None), "us")))
-    return points - 2.0 * (one.empty > 0) - 3.0 * (future > _FREE_TEXT)
+    return float(np.mean(one.times > np.datetime64(now.replace(tzinfo=None), "us")))
 
 
 def _prediction(look: Look, given: Given, taken: Collection[str], label: Guess) -> Guess:

@@ -16,6 +16,7 @@ from bot.tuning.proposals.pace import Pace
 from bot.tuning.proposals.source import Source
 from bot.tuning.proposals.weight import LEAST, explained
 
+OUTCOME = "performance"
 WATCHED_FEATURES = 2
 RARE, HARDLY_EVER = 0.5, 0.02
 
@@ -75,7 +76,7 @@ def _labels(source: Source, guesses: Guesses) -> Labels | None:
 def _paging(look: Look, guesses: Guesses, labels: Labels | None) -> list[Chosen]:
     found = [_answers(look, guesses)]
     if labels is not None and guesses.task in {Task.CLASSES, Task.NUMBERS}:
-        outcome: Settings = {"name": "performance", "metric": "performance", "role": AlertRole.OUTCOME}
+        outcome: Settings = {"name": OUTCOME, "metric": "performance", "role": AlertRole.OUTCOME}
         found.append((outcome, f"how often {guesses.label.column} says it was right; known when labels come"))
     if guesses.latency.column:
         latency: Settings = {"name": "latency", "metric": "latency", "role": AlertRole.GUARDRAIL}

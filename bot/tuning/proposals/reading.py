@@ -11,7 +11,7 @@ from bot.tuning.proposals.source import Source, said_here
 FEWEST = 100
 
 
-def read_look(source: Source, given: str) -> Look:
+def read_look(source: Source) -> Look:
     """Look at a bounded random sample. Raises BotError where there is no table, or hardly a row."""
     rows = source.open(source.data())
     try:
@@ -20,14 +20,16 @@ def read_look(source: Source, given: str) -> Look:
         if total >= FEWEST and len(columns) > 1:
             return look_at(rows.window("predictions", None, None, columns, most=sample_size(len(columns))), total)
     except DataError as error:
-        raise said_here(error, given) from error
+        raise said_here(error, source) from error
     if len(columns) == 1:
         raise BotError(
-            f"{given} has one column, `{columns[0]}`. A monitor needs at least when a prediction was made and what was "
-            "answered. Is it another separator than a comma, or the wrong file?"
+            f"{source.shown} has one column, `{columns[0]}`. A monitor needs at least when a prediction was made and "
+            "what was answered. Is it another separator than a comma, or the wrong file?"
         )
     some = f"{total:,} row{'' if total == 1 else 's'}" if total else "no rows"
-    raise BotError(f"{given} has {some}; at least {FEWEST} are needed to propose anything. Give a longer history.")
+    raise BotError(
+        f"{source.shown} has {some}; at least {FEWEST} are needed to propose anything. Give a longer history."
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,13 @@ class Stretch:
     last: datetime
 
 
-def read_stretch(rows: ModelRows, given: str) -> Stretch:
+def read_stretch(rows: ModelRows, source: Source) -> Stretch:
     try:
         first, last = rows.earliest("predictions"), rows.latest("predictions")
     except DataError as error:
-        raise said_here(error, given) from error
+        raise said_here(error, source) from error
     if first is None or last is None:
-        raise BotError(f"`{rows.data.time}` of {given} is empty in every row; name another column with `--time`.")
+        raise BotError(
+            f"`{rows.data.time}` of {source.shown} is empty in every row; name another column with `--time`."
+        )
     return Stretch(first, last)

@@ -38,6 +38,11 @@ class Source:
         parts = [one.split(".")[0] for one in path.parts if one not in {"/", ".."} and not set(one) & set("*?[")]
         return next((one for one in reversed(parts) if one and one.lower() not in _PLAIN), parts[-1] if parts else "")
 
+    @property
+    def shown(self) -> str:
+        """What it is called in messages and in muster.yaml: never a database's address."""
+        return f"table {self.where}" if self.variable else self.where
+
     def data(self, time: str = "", **settings: Any) -> ModelData:  # noqa: ANN401
         database = SecretRef(env=self.variable) if self.variable else None
         return ModelData(predictions=self.where, time=time, database=database, **settings)
@@ -63,10 +68,10 @@ def find_source(given: str, *, table: str | None, database: str | None, base: Pa
     return Source(given if scheme_of(given) else _relative(given, base), base)
 
 
-def said_here(error: DataError, given: str) -> BotError:
+def said_here(error: DataError, source: Source) -> BotError:
     """The same reason in words of the command line: no muster.yaml is there yet."""
     said = _SETTING.sub("", error.message).strip()
-    return BotError(f"{given}: {said[:1].upper()}{said[1:]}")
+    return BotError(f"{source.shown}: {said}")
 
 
 def _relative(given: str, base: Path) -> str:
@@ -78,6 +83,8 @@ def _relative(given: str, base: Path) -> str:
         raise BotError(f"{given} holds no rows Muster reads: {_READABLE}.")
     if path.is_file() and not _is_rows(path.name):
         raise BotError(f"{given} is no table Muster reads: {_READABLE}. Write its rows as one of these.")
+    if path.is_file() and path.stat().st_size == 0:
+        raise BotError(f"{given} is empty.")
     return os.path.relpath(path.absolute(), base.absolute())
 
 

@@ -13,6 +13,7 @@ from bot.monitoring.rehearsal import Episode, Rehearsed, episodes, rehearse
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window
 from bot.tuning.proposals.joined import OwnLabels
+from bot.tuning.proposals.monitors import OUTCOME
 
 MOST_HELD_ROWS, MOST_HELD_CELLS = 200_000, 8_000_000
 _COUNTED = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.ROW_COUNT})
@@ -179,8 +180,9 @@ def _explained(tried: Sequence[Tried], delay: timedelta | None) -> list[Page]:
 
 def _when_known(tried: Tried, alert: Episode, delay: timedelta | None) -> Episode:
     """Labels show a fall only once they are there."""
-    late = tried.one.monitor.metric is MonitorMetric.PERFORMANCE and delay is not None
-    return replace(alert, seen=alert.seen + (delay or timedelta(0))) if late else alert
+    if tried.one.monitor.metric is not MonitorMetric.PERFORMANCE:
+        return alert
+    return replace(alert, seen=alert.seen + (delay or timedelta(0)), sentence=alert.sentence.split("; ")[0])
 
 
 def pages_of(alerts: Iterable[tuple[str, Episode]]) -> list[Page]:
@@ -191,7 +193,7 @@ def pages_of(alerts: Iterable[tuple[str, Episode]]) -> list[Page]:
             together[-1].append((name, one))
         else:
             together.append([(name, one)])
-    return [_page(sorted(group, key=lambda pair: pair[1].seen)) for group in together]
+    return [_page(sorted(group, key=lambda pair: (pair[1].seen, pair[0] == OUTCOME))) for group in together]
 
 
 def _page(group: Sequence[tuple[str, Episode]]) -> Page:
