@@ -38,6 +38,7 @@ from bot.monitoring.jobs import Monitors
 from bot.monitoring.pictures import chart_of
 from bot.monitoring.shadow.deliveries import ShadowDeliveries
 from bot.monitoring.shadow.handlers import ShadowHandlers
+from bot.monitoring.verdicts import LabelDeliveries
 from bot.outbox.claims import Timing
 from bot.outbox.kinds import Kinds
 from bot.outbox.sender import Sender
@@ -173,6 +174,7 @@ def build(
     house.on_verdict.append(offers.judged)
     kinds.add(*offers.kinds())
     kinds.add(*IncidentDeliveries(house).kinds())
+    kinds.add(*LabelDeliveries().kinds())
     kinds.add(*EscalationDeliveries(catalog, team.me).kinds())
     kinds.add(*check_deliveries.kinds())
     kinds.add(*RunbookDeliveries(runbooks, settings.public_url).kinds())

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from bot.core.ids import incident_label
 from bot.postmortems.document import ActionPoint, Document, Evidence, Fact, Moment, SeenAlert
-from bot.postmortems.metrics import metrics
+from bot.postmortems.metrics import delays, metrics
 from bot.postmortems.narrative import at, detection, ended, impact, summary
 from bot.postmortems.record import Record
 from bot.postmortems.response import factors, helped, hindered
@@ -56,7 +56,7 @@ def assemble(record: Record, *, version: int, drafted_at: datetime) -> Document:
             )
             for item in record.items
         ],
-        metrics=metrics(incident),
+        metrics=(*metrics(incident), *delays(incident, record.seen)),
         evidence=[_evidence(check, record) for check in record.checks if check.state == CheckState.DONE],
         versions=_versions(record),
     )

@@ -41,6 +41,33 @@ def metrics(incident: Incident) -> tuple[Metric, ...]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """The window of predictions that showed it ended at `window_end`; its rows, or enough of its labels, had come at
+    `data_at`."""
+
+    window_end: datetime
+    data_at: datetime
+
+
+def delays(incident: Incident, seen: Sighting | None) -> tuple[Metric, ...]:
+    """Split the way from the onset to a person: what the data took, what detection took, what people took.
+
+    Data: from the end of the window that showed it until its rows or labels had come; nothing where no monitor of
+    Muster's own saw it. Detection: the rest of TTD, which is the window filling up and being judged. Both together
+    are TTD. People: TTA.
+    """
+    onset, detected = incident.onset_at, incident.detected_at
+    begin = min(max(seen.window_end, onset), max(detected, onset)) if seen else onset
+    came = min(max(seen.data_at, begin), max(detected, begin)) if seen else onset
+    rest = max(detected - onset, timedelta(0)) - (came - begin)
+    return (
+        Metric("data", "delay", "window's end to its rows or labels being there", begin, came),
+        Metric("detection", "delay", "TTD without the data delay", detected - rest, detected),
+        Metric("human", "delay", "detection to acknowledgement", detected, incident.acknowledged_at),
+    )
+
+
 def duration(length: timedelta) -> str:
     """Say a length with its two largest units: `45 s`, `12 min`, `1 h 5 min`, `2 d 3 h`."""
     seconds = int(length.total_seconds())

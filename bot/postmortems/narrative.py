@@ -130,10 +130,12 @@ def first_page(record: Record) -> Alert | None:
 
 def impact(record: Record) -> list[Fact]:
     incident, names = record.incident, record.names
+    labels = incident.impact.get("labels", {}).get("sentence")
     return [
         Fact("Period", _period(record)),
         Fact("Predictions", _predictions(record)),
         Fact("Where", _where(record.alerts)),
+        *([Fact("Labels", names.unnamed(labels))] if labels else []),
         Fact("Model", _model(record)),
         Fact("KPI", _kpi(record)),
         Fact("Severity", _severity(record)),

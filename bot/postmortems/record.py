@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
 from bot.catalog.config import Catalog, Model
 from bot.changes.service import nearest
+from bot.postmortems.metrics import Sighting
 from bot.postmortems.names import Names, mentioned
 from bot.tables import (
     ActionItem,
@@ -18,6 +20,7 @@ from bot.tables import (
     Incident,
     IncidentMember,
     IncidentRole,
+    MonitorResult,
     Person,
     RunbookRun,
     RunbookVersion,
@@ -56,6 +59,7 @@ class Record:
     runbook: RunbookVersion | None = None
     run: RunbookRun | None = None
     items: Sequence[ActionItem] = ()
+    seen: Sighting | None = None
 
     @property
     def number(self) -> int:
@@ -74,6 +78,7 @@ def read(session: Session, catalog: Catalog, number: int) -> Record:
     run = session.exec(
         select(RunbookRun).where(RunbookRun.incident_id == number).order_by(col(RunbookRun.id).desc()).limit(1)
     ).first()
+    alerts = session.exec(select(Alert).where(Alert.incident_id == number).order_by(col(Alert.first_seen_at))).all()
     return Record(
         incident=incident,
         watermark=max((row.seq for row in rows), default=0),
@@ -81,7 +86,8 @@ def read(session: Session, catalog: Catalog, number: int) -> Record:
         tier=catalog.tier_of(incident.model),
         names=_names(session, rows, members),
         moments=moments(rows),
-        alerts=session.exec(select(Alert).where(Alert.incident_id == number).order_by(col(Alert.first_seen_at))).all(),
+        alerts=alerts,
+        seen=_seen(session, alerts),
         steps=session.exec(select(StepRun).where(StepRun.incident_id == number).order_by(col(StepRun.id))).all(),
         checks=session.exec(
             select(CheckRun)
@@ -97,6 +103,29 @@ def read(session: Session, catalog: Catalog, number: int) -> Record:
         run=run,
         items=items,
     )
+
+
+def _seen(session: Session, alerts: Sequence[Alert]) -> Sighting | None:
+    """Return what the first of Muster's own monitors to call saw, and when its data was there; labels say it."""
+    for alert in alerts:
+        key, window_end = alert.labels.get("monitor_key"), _moment(alert.labels.get("window_end"))
+        if not key or window_end is None or alert.route == "evidence":
+            continue
+        result = session.exec(
+            select(MonitorResult).where(MonitorResult.key == key, MonitorResult.window_end == window_end)
+        ).first()
+        came = _moment(result.data.get("data_at")) if result else None
+        return Sighting(window_end, came or alert.first_seen_at)
+    return None
+
+
+def _moment(text: object) -> datetime | None:
+    """Read what Muster wrote; another sender's label of that name may hold anything."""
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
 
 
 def _charts(session: Session, number: int) -> frozenset[int]:
