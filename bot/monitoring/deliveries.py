@@ -111,8 +111,10 @@ def _button(text: str, action_id: str, value: str, style: str | None) -> ButtonE
     return ButtonElement(text=PlainTextObject(text=text, emoji=True), action_id=action_id, value=value, style=style)
 
 
-def _posted(_session: Session, row: OutboxRow, _now: datetime, channel: str, ts: str) -> None:
-    row.payload = {**row.payload, "channel": channel, "ts": ts}
+def _posted(session: Session, row: OutboxRow, _now: datetime, channel: str, ts: str) -> None:
+    """The row keeps where it was said, for its edits."""
+    kept = session.get_one(OutboxRow, row.id, populate_existing=True)
+    kept.payload = {**kept.payload, "channel": channel, "ts": ts}
 
 
 def _place(incident: Incident) -> tuple[str, str | None]:

@@ -1,6 +1,6 @@
 """All a judge is told beside the rows: what the database and the calendar know of a monitor's past."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -10,7 +10,7 @@ from bot.incidents import service as incidents
 from bot.monitoring.baselines import standing
 from bot.monitoring.calendar import Occurrence, alarm_rate_in, occurrences
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.history import past_of
+from bot.monitoring.history import Past, past_of
 from bot.monitoring.references import SPARE, Comparison, follows_versions, reach, since_and_across
 from bot.monitoring.service import firing_alert
 from bot.monitoring.terms import Terms
@@ -33,14 +33,14 @@ def known_of(
 ) -> Known:
     accepted, comparison = _baselines(session, one, window)
     back = reach(one, window, comparison)
-    past = past_of(session, _looking_back(one, window, back), window)
+    past = _settled(past_of(session, _looking_back(one, window, back), window), accepted)
     events = occurrences(catalog, one.model.name, window.start - back, window.end, window.length)
     here = tuple(event for event in events if event.holds(window))
 
     def leaves_out(other: Window) -> bool:
         if any(event.holds(other) for event in events):
             return True
-        return not _accepted(accepted, other) and past.leaves_out(other)
+        return not _accepted_within(accepted, other) and past.leaves_out(other)
 
     return Known(Terms(leaves_out, alarm_rate_in(here, alarm_rate), now, comparison), here)
 
@@ -54,9 +54,16 @@ def _baselines(session: Session, one: Watched, window: Window) -> tuple[Baseline
     return accepted, since_and_across(own, promoted if follows_versions(one) else [], one, window)
 
 
-def _accepted(baseline: Baseline | None, window: Window) -> bool:
+def _accepted_within(baseline: Baseline | None, window: Window) -> bool:
     """What came between the start of a baseline and its acceptance is ordinary, whatever was said of it before."""
     return baseline is not None and baseline.start <= window.start < baseline.accepted_at
+
+
+def _settled(past: Past, baseline: Baseline | None) -> Past:
+    """An incident that was under way when its findings were accepted makes no trouble of what comes after."""
+    if baseline is None:
+        return past
+    return replace(past, incidents=[stretch for stretch in past.incidents if stretch.start >= baseline.accepted_at])
 
 
 def _looking_back(one: Watched, window: Window, back: timedelta) -> Watched:

@@ -1,11 +1,11 @@
 """Categories that are new in every window, such as a build's number: how many are new is compared, not which."""
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import numpy as np
 
 from bot.data import Frame
+from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, is_numeric
 
 NEW = "(a value never seen before)"
@@ -15,7 +15,7 @@ HABIT = 0.5
 
 
 def with_new_categories(
-    then: Frame, now: Frame, features: Sequence[str], time: str, length: timedelta
+    then: Frame, now: Frame, features: Sequence[str], time: str, window: Window
 ) -> tuple[Frame, Frame]:
     """Both sides with one name for all new values, in columns where new ones keep coming.
 
@@ -25,7 +25,8 @@ def with_new_categories(
     if not then.rows or then.columns[time].size == 0:
         return then, now
     stamps = np.asarray(then.columns[time]).astype("datetime64[us]")
-    places = (stamps - stamps.min()) // np.timedelta64(length, "us")
+    start = np.datetime64(window.start.replace(tzinfo=None), "us")
+    places = (stamps - start) // np.timedelta64(window.length, "us")
     new_then, new_now = {}, {}
     for name in features:
         column, column_now = then.columns[name], now.columns[name]

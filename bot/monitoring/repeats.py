@@ -12,19 +12,19 @@ MANY, FEW = 0.2, 0.01
 NEAR_HALF, NEAR_DOUBLE = 0.1, 0.5
 
 
-def delivered_again(one: Watched, rows: ModelRows, window: Window, times: float) -> str:
-    """What is to be said of a window with too many rows, `times` as many as usual: `; ...`, or nothing to say."""
-    labels = one.data.labels
+def delivered_again(one: Watched, rows: ModelRows, window: Window, size: int, usual: float) -> str:
+    """What is to be said of a window with too many rows (`size`, instead of `usual`): `; ...`, or nothing to say."""
+    labels, times = one.data.labels, size / usual
+    if not size or size > MOST_READ:
+        return ""
     try:
         columns = rows.columns("predictions")
         key = labels.key if labels and labels.key in columns else None
-        frame = rows.window("predictions", window.start, window.end, [key] if key else columns, most=MOST_READ)
+        frame = rows.window("predictions", window.start, window.end, [key] if key else columns)
     except BotError:
         return ""
-    if frame.rows in {0, MOST_READ}:
-        return ""
     again = int(repeated(frame.columns).sum())
-    share = again / frame.rows
+    share = again / size
     if share >= MANY:
         what = f"share their {key} with an earlier row" if key else "repeat an earlier row in every column"
         twice = abs(share - 1 / 2) <= NEAR_HALF and abs(times - 2) <= NEAR_DOUBLE

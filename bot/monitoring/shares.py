@@ -102,7 +102,7 @@ def row_count(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Fi
     if isinstance(band, Shortfall):
         return _learning(size, band, float(size), compared, terms.comparison)
     lower, upper = band.lower, band.upper
-    more = delivered_again(one, rows, window, size / (sum(counts) / len(counts))) if size > upper else ""
+    more = delivered_again(one, rows, window, size, sum(counts) / len(counts)) if size > upper else ""
     return Finding(
         state=State.OK if lower <= size <= upper else State.FIRING,
         sentence=words.row_count(one, size, window, lower, upper) + more,
@@ -179,9 +179,9 @@ def _same_weekday(
 def _of_reference(one: Watched, rows: ModelRows, window: Window, column: str, value: Value) -> list[Counted]:
     """The reference rows cut into windows. Raises BotError where they can't be: rows of a sample can't be counted."""
     time = one.data.time
-    if one.data.reference is None or not value or time not in rows.columns("reference"):
+    if one.data.reference is None or value == "" or time not in rows.columns("reference"):
         wants = (
-            "an accepted baseline" if one.data.reference is None or not value else f"the column {time} in `reference`"
+            "an accepted baseline" if one.data.reference is None or value == "" else f"the column {time} in `reference`"
         )
         raise BotError(
             f"Monitor {one.key} is pinned and needs {wants}. Accept one: `muster baseline accept {one.key} --since …`; "

@@ -56,7 +56,7 @@ def read_sides(one: Watched, rows: ModelRows, window: Window, terms: Terms, feat
         needed = f"{then.rows:,} of {one.monitor.min_rows:,} rows to compare with seen"
         sentence = f"Learning: {needed}{since_words(terms.comparison)}."
         return Finding(State.LEARNING, sentence, rows=now.rows)
-    then, now = with_new_categories(then, now, features, data.time, window.length)
+    then, now = with_new_categories(then, now, features, data.time, window)
     return Sides(one, rows, window, then, now, words + since_words(terms.comparison))
 
 
