@@ -173,7 +173,8 @@ class Monitor(Strict):
     """One thing Muster watches on a model's own data.
 
     value: the class whose share is watched (`class_share`). feature: the column (`null_rate`, `range`, `drift`).
-    window: rows of this event time are judged at once, when the window is complete. baseline: how many windows before
+    window: rows of this event time are judged at once, when the window is complete. every: how often one is judged, such
+    as the last 24h every 1h; without it, when the last has ended. baseline: how many windows before
     it the control limits come from, or how long a stretch of them (30d). reference: what a window is compared with;
     without one the reference rows for inputs, where the model has some, and the windows before for the rest.
     promotion: what a new version does to a monitor of answers; by default as the model says. rule: a fixed rule in
@@ -192,6 +193,7 @@ class Monitor(Strict):
     feature: str | None = None
     value: str | int | bool | None = None
     window: Duration = parse_duration("1h")
+    every: Duration | None = None
     baseline: int = Field(30, ge=8, le=10_000)
     lateness: Duration = parse_duration("0s")
     min_rows: int = Field(200, ge=1)
@@ -212,6 +214,8 @@ class Monitor(Strict):
             raise ValueError(f"a {self.metric} monitor needs `feature`: the column it watches")
         if (self.check is None) is (self.metric is MonitorMetric.CHECK):
             raise ValueError("`check` names a diagnostic check, such as calibration; it goes with metric: check")
+        if self.every is not None and (not self.every or self.window % self.every):
+            raise ValueError("`every` must go into `window` without a rest, such as window: 24h, every: 1h")
         if self.percentile is not None and self.metric is not MonitorMetric.LATENCY:
             raise ValueError(f"`percentile` belongs to latency monitors, not to {self.metric}")
         return self

@@ -34,7 +34,7 @@ def alarm_rates(catalog: Catalog) -> Mapping[str, float]:
 
 
 def alarm_rate(per_week: float, one: Watched) -> float:
-    return min(max(per_week / (WEEK / one.monitor.window), LEAST_RATE), MOST_RATE)
+    return min(max(per_week / (WEEK / one.step), LEAST_RATE), MOST_RATE)
 
 
 def _weight(one: Watched) -> float:

@@ -69,7 +69,7 @@ def try_settings(
     longest = max(one.monitor.baseline * one.monitor.window for one in sides)
     held = HeldRows(rows, max(first, start - longest), last + timedelta(microseconds=1))
     found, done = [], 0
-    every = [windows_between(start, last, one.monitor.window) for one in sides]
+    every = [windows_between(start, last, one.monitor.window, one.step) for one in sides]
     total = sum(map(len, every))
     for one, windows in zip(sides, every, strict=True):
         share = one.monitor.budget or weekly_shares(catalog)[one.key]

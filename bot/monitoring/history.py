@@ -30,7 +30,7 @@ class Past:
         if any(window.overlaps(trouble) for trouble in self.incidents):
             return True
         forgiven = any(window.overlaps(stretch) for stretch in self.ordinary)
-        return window in self.outside and not forgiven
+        return any(window.overlaps(fired) for fired in self.outside) and not forgiven
 
 
 def past_of(session: Session, one: Watched, window: Window) -> Past:

@@ -6,12 +6,13 @@ Reading and judging happen outside transactions; each window is kept, with the a
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from prometheus_client import Counter
 
-from bot.catalog.config import Limits, Model
+from bot.catalog.config import Limits, Model, MonitorMetric
 from bot.core.clock import Clock
 from bot.core.database import Database
 from bot.core.errors import BotError, BusyError
@@ -19,14 +20,16 @@ from bot.core.logging import get_logger
 from bot.data import ModelRows, open_model
 from bot.incidents.house import House
 from bot.monitoring.budget import alarm_rates
+from bot.monitoring.calendar import noted
 from bot.monitoring.due import Claim, any_due, claim, claim_now, held, release, until_next_look
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.history import past_of
 from bot.monitoring.judging import judge
+from bot.monitoring.known import end_of_event, known_of
+from bot.monitoring.revisions import COUNTED, PAUSE, changed, looked_at, looks_complete, matured
 from bot.monitoring.service import keep
 from bot.monitoring.shadow.deliveries import present
 from bot.monitoring.shadow.service import welcome
-from bot.monitoring.terms import Terms
+from bot.monitoring.verdicts import follow_incidents
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window, newest, waiting
 from bot.tables import MonitorState
@@ -34,6 +37,8 @@ from bot.tables import MonitorState
 log = get_logger(__name__)
 JUDGED = Counter("muster_monitor_windows_total", "Windows judged, by what was found.", ["state"])
 MOST_A_TURN = 12
+BY_THE_CLOCK = frozenset({MonitorMetric.ROW_COUNT, MonitorMetric.FRESHNESS})
+"""What is missing is what these look for: they judge a window also when no row came."""
 PAUSE_SECONDS = 2.0
 LIVE = 3
 """A stream is live when its last window was judged within this many window lengths of its end."""
@@ -54,6 +59,8 @@ class Monitors:
         self.paging = [key for key, one in self.watched.items() if one.pages]
         self._introduced = False
         self._judged = 0
+        self._sizes: dict[str, tuple[Window, int | None]] = {}
+        self._revisited: dict[str, datetime] = {}
         self._opened: dict[str, tuple[ModelRows, datetime | None]] = {}
 
     def run(self, stop: threading.Event) -> None:
@@ -96,7 +103,7 @@ class Monitors:
     def _turn(self, mine: Claim) -> None:
         """Look at one monitor, then give it back."""
         one = self.watched[mine.key]
-        pause = until_next_look(one.monitor.window)
+        pause = until_next_look(one.step)
         with self._shown_when_broken(mine):
             pause = timedelta(0) if self._catch_up(mine, one, *self._open(one)) else pause
         with self.database.transaction() as session:
@@ -121,33 +128,76 @@ class Monitors:
             self._say(mine, Finding(State.NO_DATA, f"{one.model.name} has no rows yet."))
             return False
         length, lateness = one.monitor.window, one.monitor.lateness
-        windows = waiting(last, min(latest, now), length, lateness)  # a row dated ahead of the clock closes no window
-        if not windows and last and evaluated and _stalled(last, evaluated, now, length, lateness):
-            if one.monitor.metric == "row_count":
-                windows = waiting(last, now - length, length, lateness)
+        windows = waiting(last, min(latest, now), length, lateness, one.step)  # a row from the future closes no window
+        if not windows and last and last < latest <= now:
+            windows = self._full(one, rows, last, now)
+        if not windows and last and evaluated and _stalled(last, evaluated, now, one):
+            if one.monitor.metric in BY_THE_CLOCK:
+                windows = waiting(last, now - length, length, lateness, one.step)
             else:
                 said = f"No rows of {one.model.name} since {latest:%Y-%m-%d %H:%M} UTC."
                 self._say(mine, Finding(State.NO_DATA, said))
         mine_still = all(self._judge(mine, one, rows, window) for window in windows[:MOST_A_TURN])
+        if mine_still and len(windows) <= MOST_A_TURN:
+            self._revisit(mine, one, rows, anew=bool(windows))
         return mine_still and len(windows) > MOST_A_TURN
 
-    def _judge(
-        self, mine: Claim, one: Watched, rows: ModelRows, window: Window, *, asked_by: str | None = None
-    ) -> bool:
-        """Judge one window and keep what was found; False when the lease was lost meanwhile."""
+    def _full(self, one: Watched, rows: ModelRows, last: datetime, now: datetime) -> list[Window]:
+        """The window that is over by the clock, once it is as full as others and two looks found the same rows."""
+        window = newest(now, one.monitor.window, one.monitor.lateness, one.step)
+        size = looks_complete(one, rows, window) if window.end > last else None
+        before, self._sizes[one.key] = self._sizes.get(one.key), (window, size)
+        return [window] if size is not None and before == (window, size) else []
+
+    def _revisit(self, mine: Claim, one: Watched, rows: ModelRows, *, anew: bool) -> None:
+        """Judge those windows again whose rows or labels have changed, and tell incidents what their labels say."""
+        now = self.clock.now()
+        if not anew and now - self._revisited.get(one.key, now - PAUSE) < PAUSE:
+            return
+        self._revisited[one.key] = now
         with self.database.reading() as session:
-            past = past_of(session, one, window)
-        finding = judge(one, rows, window, Terms(past.leaves_out, self.rates[one.key]))
+            results = looked_at(session, one)
+            session.expunge_all()
+        sizes = changed(one, rows, results)
+        for window in sorted({*sizes, *matured(one, rows, results, now)})[:MOST_A_TURN]:
+            log.info("monitor.again", key=one.key, window=str(window), rows=sizes.get(window))
+            if not self._judge(mine, one, rows, window, again=True, counted=sizes.get(window)):
+                return
+        follow_incidents(self.database, one, rows, now)
+
+    def _judge(
+        self,
+        mine: Claim,
+        one: Watched,
+        rows: ModelRows,
+        window: Window,
+        *,
+        asked_by: str | None = None,
+        again: bool = False,
+        counted: int | None = None,
+    ) -> bool:
+        """Judge one window and keep what was found; False when the lease was lost meanwhile.
+
+        again: it was judged before. counted: its rows now, where they have been counted.
+        """
+        with self.database.reading() as session:
+            known = known_of(session, self.house.catalog, one, window, self.rates[one.key], self.clock.now())
+        told, finding = noted(one, judge(one, rows, window, known.terms), known.events)
+        if counted is not None:
+            finding = replace(finding, data={**finding.data, COUNTED: counted})
         with self.database.transaction() as session:
             now = self.clock.now()
             state = held(session, mine, now)
             if state is None:
                 return False
-            new, shadow = keep(session, self.house, state, one, window, finding, now, asked_by=asked_by), state.shadow
+            shadow = state.shadow
+            if not shadow:
+                end_of_event(session, one, told, window, finding, now)
+            new = keep(session, self.house, state, told, window, finding, now, asked_by=asked_by, again=again)
         self._judged += 1
         JUDGED.labels(finding.state).inc()
         log.info("monitor.judged", key=one.key, window=str(window), state=finding.state, sentence=finding.sentence)
-        if new and finding.state is State.FIRING and one.pages and not shadow:
+        if new and not again and finding.state is State.FIRING and told.pages and not shadow:
             self._ask_diagnostics(one, rows, window)
         return True
 
@@ -164,10 +214,10 @@ class Monitors:
                 self._look(mine, one, rows, window, guardrail.key)
             with self.database.transaction() as session:
                 now = self.clock.now()
-                release(session, mine, now, now + until_next_look(one.monitor.window))
+                release(session, mine, now, now + until_next_look(one.step))
 
     def _look(self, mine: Claim, one: Watched, rows: ModelRows, window: Window, asked_by: str) -> None:
-        if one.monitor.window != window.length:
+        if one.monitor.window != window.length or one.monitor.every:
             self._judge(mine, one, rows, window, asked_by=asked_by)
             return
         with self.database.reading() as session:
@@ -204,10 +254,11 @@ class Monitors:
         return self._say(mine, Finding(State.BROKEN, said).fit_to_keep())
 
 
-def _stalled(last: datetime, evaluated: datetime, now: datetime, length: timedelta, lateness: timedelta) -> bool:
+def _stalled(last: datetime, evaluated: datetime, now: datetime, one: Watched) -> bool:
     """The stream kept pace with the clock, and the next window has been over for a whole length without its end."""
+    length, lateness = one.monitor.window, one.monitor.lateness
     live = evaluated - last <= LIVE * length + lateness
-    return live and newest(now, length, lateness).end >= last + 2 * length
+    return live and newest(now, length, lateness, one.step).end >= last + 2 * length
 
 
 __all__ = ["Monitors", "Opener"]

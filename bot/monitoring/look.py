@@ -8,11 +8,11 @@ from bot.catalog.config import Catalog
 from bot.core.database import Database
 from bot.core.errors import BotError, unknown
 from bot.monitoring.budget import alarm_rates
+from bot.monitoring.calendar import noted
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.history import past_of
 from bot.monitoring.jobs import Opener
 from bot.monitoring.judging import judge
-from bot.monitoring.terms import Terms
+from bot.monitoring.known import known_of
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window, newest
 
@@ -43,7 +43,7 @@ def _seen(database: Database, catalog: Catalog, base: Path, open_model: Opener, 
     latest = rows.latest("predictions")
     if latest is None:
         return Seen(one, None, Finding(State.NO_DATA, f"{one.model.name} has no rows yet."))
-    window = newest(latest, one.monitor.window, one.monitor.lateness)
+    window = newest(latest, one.monitor.window, one.monitor.lateness, one.step)
     with database.reading() as session:
-        past = past_of(session, one, window)
-    return Seen(one, window, judge(one, rows, window, Terms(past.leaves_out, alarm_rates(catalog)[one.key])))
+        known = known_of(session, catalog, one, window, alarm_rates(catalog)[one.key])
+    return Seen(one, window, noted(one, judge(one, rows, window, known.terms), known.events)[1])

@@ -46,15 +46,16 @@ def windows_of(rows: ModelRows, one: Watched) -> list[Window]:
     first, last = rows.earliest("predictions"), rows.latest("predictions")
     if first is None or last is None:
         return []
-    return windows_between(first, last, one.monitor.window)
+    return windows_between(first, last, one.monitor.window, one.step)
 
 
-def windows_between(first: datetime, last: datetime, length: timedelta) -> list[Window]:
-    start = ORIGIN + -(-(first - ORIGIN) // length) * length
-    count = (last + timedelta(microseconds=1) - start) // length
+def windows_between(first: datetime, last: datetime, length: timedelta, step: timedelta | None = None) -> list[Window]:
+    step = step or length
+    start = ORIGIN + -(-(first - ORIGIN) // step) * step
+    count = (last + timedelta(microseconds=1) - start - length) // step + 1
     if count > MOST_WINDOWS:
         raise BotError(f"That are {count:,} windows; look at a shorter stretch, or use a longer `window`.")
-    return [Window(start + at * length, start + (at + 1) * length) for at in range(max(0, count))]
+    return [Window(start + at * step, start + at * step + length) for at in range(max(0, count))]
 
 
 def rehearse(
@@ -71,15 +72,19 @@ def rehearse(
         return
     # A judge looks back as far as its baseline reaches, and once more where windows are left out.
     held = rows if isinstance(rows, HeldRows) else HeldRows(rows, windows[0].start, windows[-1].end)
-    fired: set[Window] = set()
-    terms = Terms(lambda window: window in fired or leaves_out(window), alarm_rate)
+    fired: list[Window] = []
+
+    def spoilt(window: Window) -> bool:
+        return any(window.overlaps(one) for one in reversed(fired)) or leaves_out(window)
+
+    terms = Terms(spoilt, alarm_rate)
     for at, window in enumerate(windows, start=1):
         try:
             finding = judge(one, held, window, terms)
         except BotError as error:
             finding = Finding(State.BROKEN, error.message)
         if finding.state is State.FIRING:
-            fired.add(window)
+            fired.append(window)
         yield Rehearsed(window, finding)
         if progress:
             progress(at, len(windows))

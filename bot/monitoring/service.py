@@ -1,6 +1,7 @@
 """What becomes of a finding: kept once per window, and told to intake like any other sender's report."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -17,7 +18,8 @@ from bot.tables import Alert, AlertState, MonitorResult, MonitorState
 
 SOURCE = Source(name="muster", kind="generic", token=SecretRef(env="MUSTER_WEBHOOK_TOKEN"))
 CLEAN_WINDOWS = 2
-ASKED = "asked_by"
+ASKED, REVISED = "asked_by", "revised"
+MOST_REVISIONS = 5
 
 
 def keep(
@@ -30,17 +32,21 @@ def keep(
     now: datetime,
     *,
     asked_by: str | None = None,
+    again: bool = False,
 ) -> bool:
     """Store the finding, move the monitor on, and report what fires or is over; False when the window is known.
 
-    `asked_by` is the guardrail that wanted this look; it doesn't count as a window of the monitor's own.
+    asked_by: the guardrail that wanted this look; it doesn't count as a window of the monitor's own. again: rows or
+    labels came since, and what was found before is replaced, and kept beside it.
     """
     known = session.exec(
         select(MonitorResult).where(MonitorResult.key == one.key, MonitorResult.window_end == window.end)
     ).first()
-    if known is not None and (asked_by or ASKED not in known.data):
+    if known is not None and not again and (asked_by or ASKED not in known.data):
         return False
     data = {**finding.data, **({ASKED: asked_by} if asked_by else {}), "sentence": finding.sentence}
+    if known is not None and again:
+        data[REVISED] = _before(known, now)
     row = known or MonitorResult(
         key=one.key, window_start=window.start, window_end=window.end, rows=0, state="", evaluated_at=now
     )
@@ -53,13 +59,20 @@ def keep(
     )
     row.value, row.lower, row.upper, row.surprise = finding.value, finding.lower, finding.upper, finding.surprise
     session.add(row)
-    if not asked_by:
+    newest = state.last_window_end is None or window.end >= state.last_window_end
+    if not asked_by and newest:
         state.last_window_end = window.end
-    state.state, state.sentence, state.evaluated_at = finding.state, finding.sentence, now
+    if newest or not again:
+        state.state, state.sentence, state.evaluated_at = finding.state, finding.sentence, now
     session.flush()
     if not state.shadow:
         _tell(session, house, one, window, finding, now)
     return True
+
+
+def _before(result: MonitorResult, now: datetime) -> list[dict[str, Any]]:
+    said = {"until": now.isoformat(), "state": result.state, "value": result.value, "rows": result.rows}
+    return [*result.data.get(REVISED, []), said][-MOST_REVISIONS:]
 
 
 def identity(one: Watched) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What is watched: one monitor of one model, with the defaults its metric brings."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from bot.catalog.config import AlertKind, AlertRole, Catalog, Model, ModelData, Monitor, MonitorMetric, Severity
 from bot.core.errors import BotError
@@ -69,6 +70,11 @@ class Watched:
         """As configured; a shifted class share is SEV2, and for the rest the impact rule decides."""
         shifted = self.monitor.metric is MonitorMetric.CLASS_SHARE and self.role is not AlertRole.DIAGNOSTIC
         return self.monitor.severity or (Severity.SEV2 if shifted else None)
+
+    @property
+    def step(self) -> timedelta:
+        """How long after one window the next is judged."""
+        return self.monitor.every or self.monitor.window
 
     @property
     def pages(self) -> bool:

@@ -31,22 +31,33 @@ class Window:
         return f"{self.start:%Y-%m-%d {clock}} to {self.end.strftime(clock if same else f'%Y-%m-%d {clock}')} UTC"
 
 
-def newest(latest: datetime, length: timedelta, lateness: timedelta) -> Window:
-    """The newest window that no row can still fall into: the data's own time has passed its end by `lateness`."""
+def newest(latest: datetime, length: timedelta, lateness: timedelta, step: timedelta | None = None) -> Window:
+    """The newest window that no row can still fall into: the data's own time has passed its end by `lateness`.
+
+    A window begins every `step`; without one, where the last has ended.
+    """
     if length < timedelta(seconds=1):
         raise BotError("A monitor's `window` must be a second or longer, such as 1h.")
-    end = ORIGIN + ((latest - lateness - ORIGIN) // length) * length
+    step = step or length
+    end = ORIGIN + ((latest - lateness - ORIGIN) // step) * step
     return Window(end - length, end)
 
 
-def waiting(last_end: datetime | None, latest: datetime, length: timedelta, lateness: timedelta) -> list[Window]:
+def waiting(
+    last_end: datetime | None,
+    latest: datetime,
+    length: timedelta,
+    lateness: timedelta,
+    step: timedelta | None = None,
+) -> list[Window]:
     """The complete windows after `last_end`, oldest first; with nothing judged before, only the newest one.
 
     After a long time away the oldest are given up: at most the newest `MOST_BEHIND` are judged.
     """
-    last = newest(latest, length, lateness)
-    missed = 1 if last_end is None else (last.end - last_end) // length
+    step = step or length
+    last = newest(latest, length, lateness, step)
+    missed = 1 if last_end is None else (last.end - last_end) // step
     return [
-        Window(last.start - length * back, last.end - length * back)
+        Window(last.start - step * back, last.end - step * back)
         for back in reversed(range(min(max(missed, 0), MOST_BEHIND)))
     ]
