@@ -1,7 +1,7 @@
 """The chart of an alert that a monitor of our own raised, from what the monitor kept."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
@@ -13,7 +13,8 @@ from bot.tables import Alert, MonitorResult
 
 MOST_WINDOWS = 48
 _SHARES = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.NULL_RATE, MonitorMetric.RANGE})
-_LABELS = {
+_POINTS = frozenset({"accuracy", "precision", "recall", "auc"})
+_LABELS: Mapping[MonitorMetric | None, str] = {
     MonitorMetric.CLASS_SHARE: "share",
     MonitorMetric.NULL_RATE: "null rate",
     MonitorMetric.RANGE: "rows outside the usual range",
@@ -66,8 +67,7 @@ def _values(alert: Alert, results: Sequence[MonitorResult], title: str) -> Chart
 def _windows(alert: Alert, results: Sequence[MonitorResult], title: str) -> Chart | None:
     own = [one for one in reversed(results) if ASKED not in one.data] or list(reversed(results))
     points: list[tuple[datetime, float | None, float | None, float | None]] = [
-        (datetime.fromisoformat(at), value, None, None)
-        for at, value in own[0].data.get("before", [])[-MOST_WINDOWS + len(own) :]
+        (datetime.fromisoformat(at), value, None, None) for at, value in _before(own)[-MOST_WINDOWS + len(own) :]
     ]
     points += [(one.window_end, one.value, one.lower, one.upper) for one in own]
     band = next(((low, high) for _, _, low, high in points if low is not None or high is not None), (None, None))
@@ -79,13 +79,28 @@ def _windows(alert: Alert, results: Sequence[MonitorResult], title: str) -> Char
         times,
         list(values),
         title=title,
-        label=own[-1].data.get("label") or (_LABELS[metric] if metric else alert.metric or "value"),
+        label=str(_said(own, "label") or _LABELS.get(metric, alert.metric or "value")),
         lower=lower,
         upper=upper,
         fired_at=fired,
-        marks=[(alert.starts_at, f"began {alert.starts_at:%H:%M}")] if alert.starts_at < fired else [],
-        percent=metric in _SHARES,
+        marks=[(alert.starts_at, f"began {_short(alert.starts_at, fired)}")] if alert.starts_at < fired else [],
+        percent=metric in _SHARES or _said(own, "measure") in _POINTS,
     )
+
+
+def _said(results: Sequence[MonitorResult], name: str) -> object:
+    """What the newest window that says so calls it; one whose labels are still coming says nothing."""
+    return next((one.data[name] for one in reversed(results) if one.data.get(name)), None)
+
+
+def _before(results: Sequence[MonitorResult]) -> list[tuple[str, float]]:
+    """What the first judged window was compared with, as far as it is older than all that is kept."""
+    known: list[tuple[str, float]] = next((one.data["before"] for one in results if one.data.get("before")), [])
+    return [(at, value) for at, value in known if datetime.fromisoformat(at) < results[0].window_end]
+
+
+def _short(at: datetime, beside: datetime) -> str:
+    return f"{at:%H:%M}" if beside - at < timedelta(days=1) else f"{at.day} {at:%b}"
 
 
 def _fired_at(alert: Alert, results: Sequence[MonitorResult]) -> datetime:

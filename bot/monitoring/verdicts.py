@@ -17,6 +17,7 @@ from bot.incidents.service import incident_id
 from bot.monitoring.cohorts import Cohorts
 from bot.monitoring.history import past_of
 from bot.monitoring.labels import LEAST_CLASS, MARKS, read_answers, taken
+from bot.monitoring.service import SOURCE
 from bot.monitoring.terms import LeftOut
 from bot.monitoring.watched import Watched, key_of
 from bot.monitoring.windows import Window
@@ -28,7 +29,7 @@ from bot.statistics.drop import guarded_drop, varies_by
 from bot.statistics.performance import LOWER_IS_BETTER, Measure, Performance
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import percent
-from bot.tables import Incident, MonitorResult, OutboxRow
+from bot.tables import Alert, Incident, MonitorResult, OutboxRow
 from bot.timeline.mentioned import by_number
 from bot.timeline.service import record
 
@@ -116,7 +117,7 @@ def open_questions(session: Session, one: Watched, now: datetime) -> list[Affect
     ).all()
     waiting = []
     for incident in found:
-        stretch = _stretch(incident, one.monitor.window)
+        stretch = _stretch(session, incident, one.monitor.window)
         if incident.impact.get(LABELS, {}).get("end", "") >= stretch.end.isoformat() or stretch.end > now:
             continue
         past = past_of(session, one, stretch)
@@ -124,10 +125,19 @@ def open_questions(session: Session, one: Watched, now: datetime) -> list[Affect
     return waiting
 
 
-def _stretch(incident: Incident, least: timedelta) -> Window:
-    """From the onset until users were served well again; of an incident still under way, until it was seen."""
-    end = incident.mitigated_at or incident.resolved_at or incident.detected_at
+def _stretch(session: Session, incident: Incident, least: timedelta) -> Window:
+    """From the onset until users were served well again; of an incident under way, the windows that showed it."""
+    end = incident.mitigated_at or incident.resolved_at or _shown_until(session, incident)
     return Window(incident.onset_at, max(end, incident.onset_at + min(least, DAY)))
+
+
+def _shown_until(session: Session, incident: Incident) -> datetime:
+    """The end of the first window of our own monitors that opened it, else the moment it was seen."""
+    alerts = session.exec(
+        select(Alert).where(Alert.incident_id == incident.id, Alert.source == SOURCE.name).order_by(col(Alert.id))
+    ).all()
+    ends = [alert.labels["window_end"] for alert in alerts if "window_end" in alert.labels]
+    return min(datetime.fromisoformat(ends[0]), incident.detected_at) if ends else incident.detected_at
 
 
 def _estimates(session: Session, one: Watched, stretch: Window) -> dict[str, list[tuple[float, int]]]:

@@ -137,8 +137,8 @@ def as_json(document: Document) -> str:
     began, received, judged, where}], `timeline` [{at, what, who, key, kind}], `helped`, `hindered`, `factors`
     [sentences], `items` [{text, owner, due, done}], `metrics` {ttd, tta, ttm, ttr, data, detection, human: {name,
     definition, start, end, seconds}}, `evidence` [{label, title, sentence, verdict, columns, rows, facts, alt, chart}],
-    `versions` [{name, value}]. Times are ISO 8601 in UTC, days `YYYY-MM-DD`, lengths in seconds; what is not reached or not known is null.
-    Fields may be added; none changes its meaning within a schema number.
+    `versions` [{name, value}]. Times are ISO 8601 in UTC, days `YYYY-MM-DD`, lengths in seconds; what is not reached or
+    not known is null. Fields may be added; none changes its meaning within a schema number.
     """
     parts = {name: [asdict(part) for part in getattr(document, name)] for name in _LISTS}
     content = {
