@@ -330,6 +330,9 @@ class TableRows:
         asked: Select[Any] = select(*shown).select_from(table).where(condition)
         arrays = self._dialect.arrays(connection, asked, numeric)
         found = {column.name: _stamped(column, values) for column, values in zip(wanted, arrays, strict=True)}
+        event = found.get(self.data.time)
+        if event is not None and event.dtype.kind == "f":
+            found[self.data.time] = _since_1970(event)
         return found, len(arrays[0])
 
     def _pushed(
@@ -395,6 +398,15 @@ def _stamped(column: Any, values: NDArray[Any]) -> NDArray[Any]:  # noqa: ANN401
         naive = [None if one is None else _moment(one).replace(tzinfo=None) for one in values.tolist()]  # type: ignore[union-attr]
         return np.asarray(naive, dtype="datetime64[us]")
     return values
+
+
+def _since_1970(numbers: NDArray[np.float64]) -> NDArray[Any]:
+    """Seconds, or milliseconds, as datetime64[us]; NaT for null."""
+    seconds = np.where(np.abs(numbers) > MILLISECONDS, numbers / 1000.0, numbers)
+    found = np.full(numbers.size, np.datetime64("NaT"), dtype="datetime64[us]")
+    known = np.isfinite(seconds)
+    found[known] = np.round(seconds[known] * 1e6).astype(np.int64).astype("datetime64[us]")
+    return found
 
 
 def _moment(value: Any) -> datetime | None:  # noqa: ANN401
