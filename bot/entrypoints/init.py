@@ -188,7 +188,7 @@ def _show(trial: "Trial") -> None:
 def _next(source: "Source", out: Path, picture: Path) -> None:
     print(f"\nWrote {_near(out)}, and {_near(picture)} to look at.")
     if source.typed:
-        print(f"It holds no address of your database: put it into the environment as {source.variable} first.")
+        print(f"It holds no address of your database; before you start:  export {source.variable}='…'")
     print(f"Next:  MUSTER_CONFIG={_near(out)} muster serve")
 
 

@@ -100,7 +100,7 @@ def _answers(look: Look, guesses: Guesses) -> Chosen:
 def _class_share(answer: Facts) -> Chosen:
     value = watched_class(answer)
     settings: Settings = {
-        "name": naming.slug(f"{value} share"),
+        "name": naming.slug(f"{value if answer.kind is Kind.TEXT else f'{answer.name} {value}'} share"),
         "metric": "class_share",
         "value": as_value(answer, value),
         "role": AlertRole.GUARDRAIL,

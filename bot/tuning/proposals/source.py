@@ -22,12 +22,16 @@ _SETTING = re.compile(r"(?:The \w+ of )?`data\.predictions`(?: in muster\.yaml(?
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """where: what muster.yaml will say, relative to `base`. variable: of the environment, for a database."""
+    """where: what muster.yaml will say, relative to `base`. variable: of the environment, for a database; typed: its
+    address was given on the command line. given: the words of the command, where no address of a database is among
+    them.
+    """
 
     where: str
     base: Path
     variable: str | None = None
     typed: bool = False
+    given: str = ""
 
     @property
     def name(self) -> str:
@@ -41,7 +45,7 @@ class Source:
     @property
     def shown(self) -> str:
         """What it is called in messages and in muster.yaml: never a database's address."""
-        return f"table {self.where}" if self.variable else self.where
+        return f"table {self.where}" if self.variable else self.given or self.where
 
     def data(self, time: str = "", **settings: Any) -> ModelData:  # noqa: ANN401
         database = SecretRef(env=self.variable) if self.variable else None
@@ -65,12 +69,12 @@ def find_source(given: str, *, table: str | None, database: str | None, base: Pa
         return Source(table, base, VARIABLE, typed=True)
     if table:
         raise BotError(f"`--table` goes with the address of a database, and {given} is none.")
-    return Source(given if scheme_of(given) else _relative(given, base), base)
+    return Source(given if scheme_of(given) else _relative(given, base), base, given=given)
 
 
 def said_here(error: DataError, source: Source) -> BotError:
     """The same reason in words of the command line: no muster.yaml is there yet."""
-    said = _SETTING.sub("", error.message).strip()
+    said = _SETTING.sub("", error.message).strip().replace("as `data.time`", "with `--time`")
     return BotError(f"{source.shown}: {said}")
 
 

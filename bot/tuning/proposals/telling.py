@@ -8,6 +8,7 @@ from bot.catalog.values import format_rate
 from bot.charts import Chart
 from bot.charts.strip import Lane, Stretch, strip
 from bot.monitoring.finding import State
+from bot.statistics.columns import category_text
 from bot.tuning.proposals.guesses import Guess, Guesses
 from bot.tuning.proposals.pace import Pace
 from bot.tuning.proposals.trial import Page, Trial, Tried, days
@@ -98,7 +99,7 @@ def monitor_told(tried: Tried) -> tuple[str, str, str, str]:
     """Name, route, what it watches, what it would have done."""
     monitor = tried.one.monitor
     watches = {
-        MonitorMetric.CLASS_SHARE: f"share of {monitor.value}",
+        MonitorMetric.CLASS_SHARE: f"share of {category_text(monitor.value)}",
         MonitorMetric.ROW_COUNT: "rows",
         MonitorMetric.NULL_RATE: f"{monitor.feature} missing",
         MonitorMetric.RANGE: f"{monitor.feature} out of range",
