@@ -13,6 +13,8 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Double,
+    Executable,
+    FromClause,
     Integer,
     LargeBinary,
     Select,
@@ -30,6 +32,8 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    tuple_,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, REAL
 from sqlalchemy.engine import URL, Engine
@@ -82,6 +86,22 @@ class Dialect:
         """The condition that keeps about this share of rows, and whether it keeps the same ones each time."""
         return func.random() < literal(share), False
 
+    def grouped(self, rows: Select[Any]) -> Executable:
+        """Rows of (place, value, count, sum, sum of squares) of the first column by each other, and of all as place 0.
+
+        Each column is grouped by in a pass of its own over rows kept once.
+        """
+        chosen = rows.cte("chosen")
+        sums = self._sums(chosen)
+        known = chosen.c.y.is_not(None)
+        each = [select(literal(0), literal(""), *sums).where(known)]
+        for at, key in enumerate(list(chosen.c)[1:], start=1):
+            each.append(select(literal(at), cast(key, Text), *sums).where(known).group_by(key))
+        return union_all(*each)
+
+    def _sums(self, rows: FromClause) -> tuple[ColumnElement[Any], ...]:
+        return func.count(), func.sum(rows.c.y), func.sum(self.square(rows.c.y))
+
     def size(self, connection: Connection, table: str) -> tuple[int, int] | None:
         """Bytes and about how many rows of a table; None where it can't be said, as of a view."""
         del connection, table
@@ -122,6 +142,17 @@ class Sqlite(Dialect):
 
 class Postgres(Dialect):
     pushes_cells = True
+
+    def grouped(self, rows: Select[Any]) -> Executable:
+        """All groupings in one pass over the rows (`GROUPING SETS`): half the time of one after the other."""
+        chosen = rows.subquery("chosen")
+        keys = list(chosen.c)[1:]
+        if not keys:
+            return super().grouped(rows)
+        place = case(*((func.grouping(key) == 0, at) for at, key in enumerate(keys, start=1)), else_=0)
+        value = func.coalesce(*(cast(key, Text) for key in keys))
+        sets = func.grouping_sets(literal_column("()"), *(tuple_(key) for key in keys))
+        return select(place, value, *self._sums(chosen)).where(chosen.c.y.is_not(None)).group_by(sets)
 
     def engine(self, url: URL, seconds: float) -> Engine:
         url = url.set(drivername="postgresql+psycopg")

@@ -24,10 +24,8 @@ from sqlalchemy import (
     Numeric,
     Select,
     Table,
-    Text,
     and_,
     case,
-    cast,
     func,
     inspect,
     literal,
@@ -181,13 +179,9 @@ class TableRows:
         keys = {
             name: self._key(kept.c[name], edges).label(f"k{at}") for at, (name, edges) in enumerate(features.items())
         }
-        chosen = select(near.label("y"), *keys.values()).cte("chosen")
-        sums = (func.count(), func.sum(chosen.c.y), func.sum(self._dialect.square(chosen.c.y)))
-        each = [select(literal(0), literal(""), *sums).where(chosen.c.y.is_not(None))]
-        for at, key in enumerate(list(chosen.c)[1:], start=1):
-            each.append(select(literal(at), cast(key, Text), *sums).where(chosen.c.y.is_not(None)).group_by(key))
+        asked = self._dialect.grouped(select(near.label("y"), *keys.values()))
         with self._reading(part) as connection:
-            found = [tuple(row) for row in connection.execute(union_all(*each))]
+            found = [tuple(row) for row in connection.execute(asked)]
         return read_groups(found, features, outcome.centre)
 
     # how it is asked
