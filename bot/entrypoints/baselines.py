@@ -70,8 +70,8 @@ def accept_baseline(
                 by=getpass.getuser(),
                 reason=reason,
             )
-        print(_line(found))
-        print(f"Undo it: muster baseline undo {found.id}")
+        said = f"{_line(found)}\nUndo it: muster baseline undo {found.id}"
+    print(said)
 
 
 @baseline_app.command("undo")
@@ -86,7 +86,8 @@ def undo_baseline(number: int) -> None:
         found = undo(session, number, getpass.getuser(), now)
         if found.incident_id is not None:
             show_again(session, found.incident_id, now)
-        print(_line(found))
+        said = _line(found)
+    print(said)
 
 
 @contextmanager

@@ -9,6 +9,7 @@ import typer
 from bot.core.errors import BotError
 from bot.entrypoints import monitor_looks  # noqa: F401 - adds its commands
 from bot.entrypoints.backtest import backtest
+from bot.entrypoints.baselines import baseline_app
 from bot.entrypoints.checks import check_app
 from bot.entrypoints.init import init
 from bot.entrypoints.monitors import monitor_app
@@ -31,6 +32,7 @@ app.add_typer(incident_app, name="incident")
 app.add_typer(postmortem_app, name="postmortem")
 app.add_typer(runbook_app, name="runbook")
 app.add_typer(monitor_app, name="monitor")
+app.add_typer(baseline_app, name="baseline")
 
 
 @app.command()

@@ -172,6 +172,7 @@ def build(
     offers = BaselineDeliveries(house)
     house.on_end.append(offers.ended)
     house.on_verdict.append(offers.judged)
+    house.card_button = offers.card_button
     kinds.add(*offers.kinds())
     kinds.add(*IncidentDeliveries(house).kinds())
     kinds.add(*LabelDeliveries().kinds())

@@ -78,6 +78,7 @@ class IncidentDeliveries:
             tier=catalog.tier_of(incident.model),
             kpi=model.kpi if model else None,
             postmortem_url=self.house.postmortem_url(number) if ended else None,
+            offer=self.house.card_button(session, incident) if ended else None,
         )
 
     def _wanted(self, session: Session, row: OutboxRow, _now: datetime) -> NewChannel | None:

@@ -37,6 +37,7 @@ class CardFacts:
     tier: int = 2
     kpi: str | None = None
     postmortem_url: str | None = None
+    offer: tuple[str, str, str] | None = None
     actions: Sequence[tuple[str, str]] = field(default_factory=tuple)
 
 
@@ -59,6 +60,8 @@ def card(incident: Incident, facts: CardFacts, now: datetime) -> tuple[str, list
         SectionBlock(block_id="card", text=MarkdownTextObject(text=clip("\n".join(line for line in lines if line)))),
     ]
     blocks.append(_buttons(incident, facts) if is_open(incident.status) else _closing(incident, facts))
+    if facts.offer is not None:
+        blocks.append(ActionsBlock(block_id="card.offer", elements=[_button(*facts.offer)]))
     return f"{title} ({incident_label(incident.id or 0)})", blocks
 
 

@@ -43,6 +43,16 @@ class BaselineDeliveries:
         if incident.resolution == Resolution.EXPECTED or incident.verdict == Verdict.EXPECTED:
             self._put(session, incident, now)
 
+    def card_button(self, session: Session, incident: Incident) -> tuple[str, str, str] | None:
+        """What the card of an incident that was expected offers beside its end."""
+        live = live_for(session, incident.id or 0)
+        if live is not None:
+            return "Undo the new baseline", "baseline.undo", str(live.id)
+        expected = incident.resolution == Resolution.EXPECTED or incident.verdict == Verdict.EXPECTED
+        if not expected or concerned(session, self.house.catalog, incident) is None:
+            return None
+        return "Accept as new baseline", "baseline.accept", str(incident.id)
+
     def _put(self, session: Session, incident: Incident, now: datetime) -> None:
         if concerned(session, self.house.catalog, incident) is None:
             return

@@ -1,4 +1,6 @@
-"""Why there are more rows than usual: the same ones once more, or new ones."""
+"""Why there are more rows than usual, or fewer: the same ones once more, new ones, or a clock that jumped."""
+
+from datetime import datetime
 
 from bot.checks.duplicates import repeated
 from bot.core.errors import BotError
@@ -10,6 +12,7 @@ from bot.statistics.wording import percent
 MOST_READ = 1_000_000
 MANY, FEW = 0.2, 0.01
 NEAR_HALF, NEAR_DOUBLE = 0.1, 0.5
+ENOUGH, BACK = 0.5, 48
 
 
 def delivered_again(one: Watched, rows: ModelRows, window: Window, size: int, usual: float) -> str:
@@ -31,4 +34,23 @@ def delivered_again(one: Watched, rows: ModelRows, window: Window, size: int, us
         return f"; {again:,} of them ({percent(share)}) {what}: {'delivered twice' if twice else 'delivered again'}"
     if share < FEW and times >= 2 - NEAR_DOUBLE:
         return f"; {times:.1f} times as many as usual, and they are new rows, not the same ones again"
+    return ""
+
+
+def dated_elsewhere(
+    one: Watched, rows: ModelRows, window: Window, size: int, usual: float, now: datetime | None
+) -> str:
+    """What is to be said of a window with too few rows where others have them: dated ahead of now, or further back."""
+    missing = usual - size
+    latest = rows.latest("predictions")
+    if now is not None and latest is not None and latest > now:
+        ahead = rows.count("predictions", now, None)
+        if ahead >= ENOUGH * missing:
+            return f"; {ahead:,} rows are dated after now, up to {latest:%Y-%m-%d %H:%M} UTC: did a clock jump ahead?"
+    step = window.length
+    column = one.data.prediction or one.data.time
+    found = rows.class_counts(column, "", window.start - BACK * step, window.start, step)
+    extra, at = max(((count - usual, at) for at, _, count in found), default=(0.0, window.start))
+    if extra >= ENOUGH * missing:
+        return f"; {extra:,.0f} more than usual are dated {Window(at, at + step)}: did a clock jump back?"
     return ""

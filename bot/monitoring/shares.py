@@ -27,7 +27,7 @@ from bot.monitoring.references import (
     reference_of,
     since_words,
 )
-from bot.monitoring.repeats import delivered_again
+from bot.monitoring.repeats import dated_elsewhere, delivered_again
 from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import ORIGIN, Window
@@ -102,10 +102,14 @@ def row_count(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Fi
     if isinstance(band, Shortfall):
         return _learning(size, band, float(size), compared, terms.comparison)
     lower, upper = band.lower, band.upper
-    more = delivered_again(one, rows, window, size, sum(counts) / len(counts)) if size > upper else ""
+    usual, why = sum(counts) / len(counts), ""
+    if size > upper:
+        why = delivered_again(one, rows, window, size, usual)
+    elif size < lower:
+        why = dated_elsewhere(one, rows, window, size, usual, terms.now)
     return Finding(
         state=State.OK if lower <= size <= upper else State.FIRING,
-        sentence=words.row_count(one, size, window, lower, upper) + more,
+        sentence=words.row_count(one, size, window, lower, upper) + why,
         rows=size,
         value=float(size),
         lower=lower,

@@ -157,9 +157,11 @@ def test_two_people_press_at_once_and_one_wins(moved):
 def test_resolving_as_expected_offers_it_too(moved):
     moved.world.command("resolve", channel=moved.channel().id)
     moved.world.submit(how="expected")
-    assert "Accept as new baseline" in moved.said()
+    card = moved.channel().messages[0]
+    assert card["blocks"][-1]["elements"][0]["text"]["text"] == "Accept as new baseline"
     moved.world.click("Accept as new baseline")
     assert len(moved.read(Baseline)) == 1
+    assert card["blocks"][-1]["elements"][0]["text"]["text"] == "Undo the new baseline"
 
 
 def test_a_fixed_incident_offers_nothing(moved):
@@ -375,6 +377,38 @@ def test_a_table_that_doubles_is_one_alert_until_it_is_accepted(make_world):
     assert {one.state for one in after[:4]} == {"learning"}
     assert {one.state for one in after[4:]} == {"ok"}
     assert stream.read(Alert)[0].state == "resolved"
+
+
+class Counting(Table):
+    def count(self, part, start, _end):
+        return int((self.parts[part]["at"] >= naive(start)).sum())
+
+
+@pytest.mark.parametrize(
+    ("jump", "says"),
+    [
+        (np.timedelta64(30, "D"), "rows are dated after now, up to 2026-12-03 14:59 UTC: did a clock jump ahead?"),
+        (-np.timedelta64(3, "h"), "are dated 2026-11-03 11:00 to 12:00 UTC: did a clock jump back?"),
+    ],
+)
+def test_a_clock_that_jumps_is_named(make_world, jump, says):
+    columns = hours(39)
+    hit = since(columns, BROKE) & ~since(columns, BROKE + HOUR) & (np.arange(columns["at"].size) % 10 > 0)
+    columns["at"] = np.where(hit, columns["at"] + jump, columns["at"])
+    stream = Stream(make_world, COUNT, columns=columns)
+    stream.rows = Counting(columns, REFERENCE)
+    found = stream.judge("rows", 38)
+    assert found.state == "firing"
+    assert found.sentence.startswith("eta got 5")
+    assert found.sentence.endswith(says)
+
+
+def test_rows_that_are_nowhere_else_are_just_missing(make_world):
+    columns = hours(39)
+    kept = ~since(columns, BROKE) | since(columns, BROKE + HOUR) | (np.arange(columns["at"].size) % 10 == 0)
+    stream = Stream(make_world, COUNT, columns={name: values[kept] for name, values in columns.items()})
+    found = stream.judge("rows", 38)
+    assert (found.state, found.sentence[-1]) == ("firing", ")")
 
 
 def test_a_new_category_every_day_alarms_nobody(make_world):
