@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.postmortems.metrics import duration, metrics
+from bot.postmortems.metrics import Sighting, delays, duration, metrics
 from bot.tables import Incident
 
 AT = datetime(2026, 11, 2, 2, 40, tzinfo=UTC)
@@ -64,3 +64,22 @@ def test_no_length_is_negative_however_clocks_disagree(minutes):
 )
 def test_lengths_are_said_in_two_units(seconds, says):
     assert duration(timedelta(seconds=seconds)) == says
+
+
+def test_the_way_to_a_person_is_split_into_data_detection_and_people():
+    """A day's fall seen two days later: the day had to fill, and its labels took most of another."""
+    end = AT + timedelta(days=1)
+    one = incident(detected_at=AT + timedelta(days=2), acknowledged_at=AT + timedelta(days=2, minutes=4))
+    found = {metric.key: metric.length for metric in delays(one, Sighting(end, end + timedelta(hours=20)))}
+    assert found == {"data": timedelta(hours=20), "detection": timedelta(hours=28), "human": timedelta(minutes=4)}
+    unknown = {metric.key: metric.length for metric in delays(one, None)}
+    assert unknown == {"data": timedelta(0), "detection": timedelta(days=2), "human": timedelta(minutes=4)}
+
+
+@given(st.tuples(*[st.integers(-5000, 5000).map(lambda minutes: timedelta(minutes=minutes))] * 3))
+def test_the_parts_of_detection_add_up_whatever_clocks_say(gaps):
+    one = incident(detected_at=AT + gaps[0])
+    data, detection, human = delays(one, Sighting(AT + gaps[1], AT + gaps[2]))
+    assert data.length + detection.length == lengths(one)["ttd"]
+    assert min(data.length, detection.length) >= timedelta(0)
+    assert human.length is None
