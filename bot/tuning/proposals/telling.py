@@ -130,7 +130,7 @@ def comments(trial: Trial, pace: Pace, budget: float) -> list[str]:
 
 def picture(trial: Trial, model: str) -> Chart:
     lanes = [_lane(one) for one in trial.tried if one.seen]
-    pages = [Stretch(page.start, page.end, short_day(page.start)) for page in trial.pages]
+    pages = [Stretch(page.begin, page.end, short_day(page.start)) for page in trial.pages]
     return strip(lanes, pages, title=f"{model}: {finding(trial)}")
 
 

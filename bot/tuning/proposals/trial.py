@@ -58,9 +58,11 @@ class Tried:
 class Page:
     """What would have called somebody: alerts of one stretch, as one incident.
 
-    evidence: the sentences of diagnostic monitors that fired in it. labels: what the labels said of it, later.
+    begin, end: of all its alerts together. start, seen: of the one that saw it first. evidence: the sentences of
+    diagnostic monitors that fired in it. labels: what the labels said of it, later.
     """
 
+    begin: datetime
     start: datetime
     seen: datetime
     end: datetime
@@ -70,7 +72,7 @@ class Page:
     labels: str | None = None
 
     def covers(self, window: Window) -> bool:
-        return window.start < self.end and self.start < window.end
+        return window.start < self.end and self.begin < window.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +201,8 @@ def pages_of(alerts: Iterable[tuple[str, Episode]]) -> list[Page]:
 def _page(group: Sequence[tuple[str, Episode]]) -> Page:
     first = group[0][1]
     names = tuple(dict.fromkeys(name for name, _ in group))
-    return Page(first.start, first.seen, max(one.end for _, one in group), first.sentence, names)
+    begin, end = min(one.start for _, one in group), max(one.end for _, one in group)
+    return Page(begin, first.start, first.seen, end, first.sentence, names)
 
 
 def _evidence(page: Page, diagnostics: Sequence[Tried]) -> list[str]:

@@ -1,6 +1,6 @@
 """The proposal as a `muster.yaml` that a person reads, changes and keeps."""
 
-import json
+import math
 import os
 import re
 import tempfile
@@ -65,7 +65,7 @@ def scalar(value: Any) -> str:  # noqa: ANN401
         return f"{value:g}" if isinstance(value, float) else str(value)
     text = str(value)
     plain = _PLAIN.fullmatch(text) and not text.endswith(" ") and yaml.safe_load(text) == text
-    return text if plain else json.dumps(text, ensure_ascii=not text.isprintable())
+    return text if plain else str(yaml.dump(text, default_style='"', allow_unicode=True, width=math.inf)).rstrip("\n")
 
 
 def flow(settings: Mapping[str, Any]) -> str:
