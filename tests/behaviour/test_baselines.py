@@ -19,6 +19,7 @@ from bot.monitoring.watched import watched
 from bot.monitoring.windows import Window
 from bot.tables import Alert, Baseline, Incident, MonitorState, TimelineEvent
 from tests.behaviour.test_monitoring import REFERENCE
+from tests.behaviour.test_monitoring import Stream as Watching
 from tests.unit.monitoring.flights import HOUR, START, Table, hours, model, naive, since
 from tests.world import API
 
@@ -475,3 +476,56 @@ def test_the_same_weekday_is_compared_where_weeks_have_a_rhythm(make_world):
     assert "`reference: same_weekday`" in hint
     assert rhythm_hint(stream.watched["eta/late"], stream.rows, window) is None
     assert rhythm_hint(one, Table(hours(24 * 7 * weeks, a_window=60), None), window) is None
+
+
+class Live(Watching):
+    """The monitors' own loop on a stream, nobody seeing a row before its time."""
+
+    def __init__(self, make_world, *monitors, columns, catalog=None):
+        self.columns, self.problem = columns, None
+        told = model(*[{"shadow": False, **one} for one in monitors]).model_dump(mode="json")
+        self.catalog = Catalog.model_validate({"models": [told], **(catalog or {})})
+        self.world = make_world(self.catalog)
+        self.monitors = self.another()
+
+    def hour(self, number):
+        """Let the monitors look a minute after this hour is over; returns what is shown of the monitor."""
+        self.at(hours=number + 1, minutes=1)
+        self.world.muster.tick()
+        return self.state("late")
+
+
+def test_the_loop_compares_with_what_was_accepted(make_world):
+    live = Live(make_world, SHARE, columns=shifted())
+    live.hour(37)
+    assert live.hour(39).state == "firing"
+    live.world.click("Expected")
+    live.world.click("Accept as new baseline")
+    assert live.hour(40).sentence.startswith("Learning: 2 of 10 baseline windows seen since 3 Nov 14:00 UTC (INC-1 was")
+    assert live.hour(52).state == "ok"
+    assert live.read(Alert)[0].state == "resolved"
+    assert live.read(Incident)[0].status == "monitoring"
+
+
+def test_the_loop_begins_anew_with_a_promotion(make_world):
+    live = Live(make_world, SHARE, columns=shifted())
+    live.hour(37)
+    body = {"title": "eta 7", "kind": "model", "model": "eta", "version": "7", "at": BROKE.isoformat()}
+    headers = {"Authorization": f"Bearer {API}"}
+    assert live.world.http.post("/v1/changes", json=body, headers=headers).status_code == 201
+    live.world.clock.at = BROKE + timedelta(minutes=1)
+    live.world.muster.tick()
+    assert live.hour(40).state == "learning"
+    assert live.hour(52).state == "ok"
+    assert live.read(Alert) == []
+
+
+def test_the_loop_keeps_a_known_event_quiet_and_pages_after_it(make_world):
+    live = Live(make_world, SHARE, columns=shifted(), catalog=campaign())
+    for number in range(37, 44):
+        live.hour(number)
+    assert live.state("late").sentence.endswith("(expected: Black Friday)")
+    assert live.world.get("/v1/incidents") == []
+    live.hour(44)
+    (incident,) = live.world.get("/v1/incidents")
+    assert "Black Friday" not in incident["title"]
