@@ -162,6 +162,8 @@ def _usual(one: Lane) -> str:
     low, high = ends
     if low is not None and high is not None:
         return f"usually {write(low)} to {write(high)}"
+    if low is not None:
+        return f"usually above {write(low)}"
     return f"usually under {write(high)}" if high is not None else ""
 
 

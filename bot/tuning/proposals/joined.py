@@ -18,13 +18,18 @@ class OwnLabels(HeldRows):
 
     def __init__(self, source: ModelRows, start: datetime, end: datetime, most: int) -> None:
         super().__init__(source, start, end, most)
-        self._latest: dict[Part, datetime | None] = {}
+        self._edges: dict[tuple[Part, str], datetime | None] = {}
 
     def latest(self, part: Part) -> datetime | None:
         """As it was when first asked: a file of text is read whole for it."""
-        if part not in self._latest:
-            self._latest[part] = super().latest(part)
-        return self._latest[part]
+        if (part, "latest") not in self._edges:
+            self._edges[part, "latest"] = super().latest(part)
+        return self._edges[part, "latest"]
+
+    def earliest(self, part: Part) -> datetime | None:
+        if (part, "earliest") not in self._edges:
+            self._edges[part, "earliest"] = super().earliest(part)
+        return self._edges[part, "earliest"]
 
     def window(
         self,

@@ -15,7 +15,7 @@ from bot.monitoring.windows import Window
 from bot.tuning.proposals.joined import OwnLabels
 from bot.tuning.proposals.monitors import OUTCOME
 
-MOST_HELD_ROWS, MOST_HELD_CELLS = 200_000, 8_000_000
+MOST_HELD_ROWS, MOST_HELD_CELLS = 100_000, 8_000_000
 _COUNTED = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.ROW_COUNT})
 """Metrics counted over all rows where they lie, whatever is held."""
 Progress = Callable[[str, int, int], None]
@@ -116,15 +116,17 @@ def try_out(
 
 def labels_told(page: Page, outcome: Tried, delay: timedelta | None) -> str | None:
     """What the labels of a page's stretch said, and how much later they came than the page."""
+    if page.monitors[0] == outcome.name:
+        return None
     inside = [one for one in outcome.seen if page.covers(one.window)]
     fell = next((one for one in inside if one.finding.state is State.FIRING), None)
     if fell is None:
         calm = next((one for one in inside if one.finding.state is State.OK), None)
         return f"the labels saw no fall: {_short(calm)}" if calm else None
     known = fell.window.start + fell.window.length / 2 + delay if delay else None
-    ahead = known - page.seen if known and page.monitors != (outcome.name,) else None
+    ahead = known - page.seen if known else None
     if ahead is None or ahead <= timedelta(0):
-        return f"the labels say so: {_short(fell)}" if page.sentence != fell.finding.sentence else None
+        return f"the labels say so: {_short(fell)}"
     return f"seen {days(ahead)} before the labels: {_short(fell)}"
 
 
