@@ -51,7 +51,8 @@ class Arrivals:
         since = f"(from {self.latest.day} {self.latest:%b %H:%M:%S} UTC)"
         start = f"The newest {self.what} of {name}"
         if self.age < timedelta(0):
-            return f"{start} lies {words(-self.age)} in the future {since}; look at the clock and time zone"
+            ahead = f"{words(-self.age)} in the future of when this was asked for {since}"
+            return f"{start} lies {ahead}; if that is now, look at the clock and time zone"
         return (
             f"{start} is {words(self.age)} old {since}; the longest pause in {words(self.seen)} was {words(self.pause)}"
         )

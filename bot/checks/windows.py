@@ -1,5 +1,6 @@
 """The two sides of a check: rows of the window asked for, and what they are compared with."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,6 +16,8 @@ BEFORE = 7
 MOST_COMPARED = 100_000
 MOST_BEFORE = 1_400_000  # more rows would tell no more, and take longer than one waits
 LEAST_ROWS = 50
+KEY_NAME = re.compile(r"(^|_)(id|uuid|guid|key|hash)$", re.IGNORECASE)
+KEY_ROWS, KEY_SHARE = 1000, 0.95
 SEEN_SHIFT = 0.25
 GIB = 2**30
 LEAST_SAID = 16 * 2**20
@@ -159,16 +162,32 @@ def longer(length: timedelta) -> str:
 
 
 def features_of(question: Question) -> list[str]:
-    """The features named in muster.yaml, else every column both sides have that is no key, time or answer."""
+    """The features named in muster.yaml, else every column both sides have that is no key, time, answer or latency."""
     data = question.rows.data
     if data.features:
         return list(data.features)
-    apart = {data.time, data.prediction, data.score, data.version, *([data.labels.key] if data.labels else [])}
+    apart = {data.time, data.prediction, data.score, data.version, data.latency, *data.probabilities}
+    apart |= {data.labels.key, data.labels.column, data.labels.time} if data.labels else set()
     names = question.rows.columns("predictions")
     if data.reference:
         known = set(question.rows.columns("reference"))
         names = [name for name in names if name in known]
-    return [name for name in names if name not in apart]
+    names = [name for name in names if name not in apart]
+    keys = _keys(question, names)
+    return [name for name in names if name not in keys]
+
+
+def _keys(question: Question, names: Sequence[str]) -> set[str]:
+    """Columns of text, or named like a key, in which nearly no value comes twice: they say which row it is."""
+    rows = question.rows
+    asked = [name for name in names if KEY_NAME.search(name) or not rows.is_number("predictions", name)]
+    if not asked:
+        return set()
+    start, end, _ = window_of(question)
+    frame = rows.window("predictions", start, end, asked, most=KEY_ROWS)
+    if frame.rows < LEAST_ROWS:
+        return set()
+    return {name for name in asked if len(set(frame.columns[name].tolist())) > KEY_SHARE * frame.rows}
 
 
 def unit_of(question: Question, feature: str) -> str:

@@ -162,11 +162,15 @@ class FileRows:
             f" FROM {{labels}} GROUP BY {_quoted(key)}"
         )
         shown = ", ".join(self._shown("predictions", name, of="p.") for name in columns)
+        total, limit = self.count("predictions", start, end), self.limits.rows
+        sample = f" USING SAMPLE reservoir({limit} ROWS) REPEATABLE ({SEED})" if total > limit else ""
         statement = (
-            f"SELECT {shown}{', ' if shown else ''}l.{_quoted(LABEL)} FROM (SELECT * FROM {{rows}} WHERE {condition}"
-            f" LIMIT {self.limits.rows}) p LEFT JOIN ({newest}) l ON p.{_quoted(key)} = l.known_key"
+            f"SELECT {shown}{', ' if shown else ''}l.{_quoted(LABEL)} FROM (SELECT * FROM (SELECT * FROM {{rows}} WHERE"
+            f" {condition}){sample}) p LEFT JOIN ({newest}) l ON p.{_quoted(key)} = l.known_key"
         )
         found, notes = self._arrays("predictions", statement, values)
+        if sample:
+            notes = [f"a random sample of {limit:,} of {total:,} rows", *notes]
         return Frame(found, len(found[LABEL]), start, end, tuple(notes))
 
     def profiles(

@@ -145,8 +145,13 @@ class TableRows:
         joined = table.outerjoin(ranked, and_(ours == ranked.c.known_key, ranked.c.place == 1))
         wanted: list[Any] = [*(self._column("predictions", name) for name in columns), ranked.c[LABEL]]
         with self._reading("predictions") as connection:
-            found, rows = self._arrays(connection, joined, wanted, self._between("predictions", start, end))
-        return Frame(found, rows, start, end)
+            total, limit = self._count(connection, "predictions", start, end), self.limits.rows
+            condition, notes = self._between("predictions", start, end), []
+            if total > limit:
+                condition = and_(condition, self._sampled(limit / total))
+                notes = [f"a random sample of about {limit:,} of {total:,} rows"]
+            found, rows = self._arrays(connection, joined, wanted, condition)
+        return Frame(found, rows, start, end, tuple(notes))
 
     def profiles(
         self, part: Part, start: datetime | None, end: datetime | None, like: Mapping[str, Profile]

@@ -1,6 +1,7 @@
 """A diagnostic check as a monitor: it fires when the check's answer is not the calm one."""
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from bot.catalog.config import MonitorMetric
 from bot.catalog.values import format_duration
@@ -32,14 +33,15 @@ def check_of(one: Watched) -> tuple[Check, dict[str, str]]:
     return check, given
 
 
-def checked(one: Watched, rows: ModelRows, window: Window, _terms: Terms) -> Finding:
+def checked(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """Ask the check about the window; what it can't tell is a state, what it can't read is broken."""
     check, given = check_of(one)
     if one.monitor.feature and "feature" in check.params.model_fields:
         given.setdefault("feature", one.monitor.feature)
     if "window" in check.params.model_fields:
         given.setdefault("window", format_duration(window.length))
-    answer = check.load()(Question(read_params(check, given), one.model, rows, window.end))
+    at = _asked_at(rows, window, terms) if check.name == "freshness" else window.end
+    answer = check.load()(Question(read_params(check, given), one.model, rows, at))
     if answer.verdict in {NOT_CONFIGURED, FAILED, TIMED_OUT}:
         raise BotError(answer.sentence)
     calm = answer.verdict in CALM
@@ -54,3 +56,9 @@ def checked(one: Watched, rows: ModelRows, window: Window, _terms: Terms) -> Fin
         reference=answer.reference,
         data={"verdict": answer.verdict, "check": check.name},
     )
+
+
+def _asked_at(rows: ModelRows, window: Window, terms: Terms) -> datetime:
+    """When a window is judged late, newer rows are no rows of the future; those ahead of the clock are."""
+    latest = rows.latest("predictions") or window.end
+    return max(window.end, min(latest, terms.now) if terms.now else latest)

@@ -127,8 +127,9 @@ def gather(then: Mapping[str, Sums], now: Mapping[str, Sums], most: int = MOST_V
     sizes.update({name: one.rows for name, one in now.items()})
     names = kept_names(sizes, most)
     found = [(name, then.get(name, NOTHING), now.get(name, NOTHING)) for name in names[:-1]]
+    kept = set(names)
     rest, rest_now = (
-        sum((one for name, one in side.items() if name not in names), start=NOTHING) for side in (then, now)
+        sum((one for name, one in side.items() if name not in kept), start=NOTHING) for side in (then, now)
     )
     return [*found, (OTHER, rest, rest_now)]
 

@@ -151,3 +151,15 @@ def test_the_engine_reads_nothing_outside(folder):
     rows = rows_of(folder)
     with pytest.raises(DataError, match="could not be read"):
         rows._query("predictions", "SELECT * FROM read_csv('/etc/passwd')", [])
+
+
+def test_labels_of_very_many_rows_are_those_of_a_sample_not_of_the_first(folder):
+    labels = {"path": "labels.parquet", "key": "id", "column": "truth", "time": "v"}
+    rows = rows_of(folder, limits=Limits(rows=1000), labels=labels)
+    rows.limits = Limits.model_construct(rows=60, seconds=30, memory_mib=2048, scan_gib=20)
+    frame = rows.labelled(None, None, ["id", "at_"])
+    assert frame.rows == 60
+    assert frame.columns["id"].max() > 120, "the last rows are as likely as the first"
+    assert frame.notes[0] == "a random sample of 60 of 180 rows"
+    again = rows.labelled(None, None, ["id", "at_"])
+    assert sorted(again.columns["id"]) == sorted(frame.columns["id"])
