@@ -114,6 +114,17 @@ class MonitorMetric(StrEnum):
 
 LABELLED = frozenset({MonitorMetric.PERFORMANCE, MonitorMetric.ESTIMATE})
 """Metrics that have a `measure`."""
+WITH_REFERENCE = frozenset(
+    {
+        MonitorMetric.CLASS_SHARE,
+        MonitorMetric.DEFAULT_RATE,
+        MonitorMetric.ROW_COUNT,
+        MonitorMetric.NULL_RATE,
+        MonitorMetric.RANGE,
+        MonitorMetric.DRIFT,
+    }
+)
+"""Metrics that have a `reference` to choose."""
 WEEK, MONTH = parse_duration("7d"), parse_duration("30d")
 MonitorMeasure = Literal["accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier", "mae", "rmse", "ndcg"]
 ESTIMATED = ("accuracy", "precision", "recall", "f1", "auc")
@@ -173,16 +184,16 @@ class Monitor(Strict):
     """One thing Muster watches on a model's own data.
 
     value: the class whose share is watched (`class_share`). feature: the column (`null_rate`, `range`, `drift`).
-    window: rows of this event time are judged at once, when the window is complete. every: how often one is judged, such
-    as the last 24h every 1h; without it, when the last has ended. baseline: how many windows before
-    it the control limits come from, or how long a stretch of them (30d). reference: what a window is compared with;
-    without one the reference rows for inputs, where the model has some, and the windows before for the rest.
-    promotion: what a new version does to a monitor of answers; by default as the model says. rule: a fixed rule in
-    place of control limits. measure: how good answers are counted (`performance`, `estimate`); default by what they
-    are. percentile: which one of `latency`, 95 without. check: what a `check` monitor asks, as typed. min_rows: fewer
-    rows (labels, for `performance`) are "too few", not an alert. budget: false pages it may cause, such as 0.25/week;
-    without one it has a share of its team's. shadow: true records and tells nobody, false tells from
-    the first window on; without it a new monitor is in shadow until somebody accepts it.
+    window: rows of this event time are judged at once, when the window is complete. every: how often one is judged,
+    such as the last 24h every 1h; without it, when the last has ended. baseline: how many windows before it the control
+    limits come from, or how long a stretch of them (30d). reference: what a window is compared with; without one the
+    reference rows for inputs, where the model has some, and the windows before for the rest. promotion: what a new
+    version does to a monitor of answers; by default as the model says. rule: a fixed rule in place of control limits.
+    measure: how good answers are counted (`performance`, `estimate`); default by what they are. percentile: which one
+    of `latency`, 95 without. check: what a `check` monitor asks, as typed. min_rows: fewer rows (labels, for
+    `performance`) are "too few", not an alert. budget: false pages it may cause, such as 0.25/week; without one it has
+    a share of its team's. shadow: true records and tells nobody, false tells from the first window on; without it a new
+    monitor is in shadow until somebody accepts it.
     """
 
     name: Name
@@ -229,6 +240,13 @@ class Monitor(Strict):
             return given
         window = parse_duration(given.get("window", "1h"))
         return {**given, "baseline": parse_duration(stretch) // window if window else 0}
+
+    @model_validator(mode="after")
+    def _chooses(self) -> Self:
+        if self.reference is not None and self.metric not in WITH_REFERENCE:
+            names = ", ".join(sorted(WITH_REFERENCE))
+            raise ValueError(f"`reference` can be chosen for {names} monitors, not for {self.metric}")
+        return self
 
     @model_validator(mode="after")
     def _fits_a_week(self) -> Self:

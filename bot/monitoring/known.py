@@ -38,6 +38,8 @@ def known_of(
     here = tuple(event for event in events if event.holds(window))
 
     def leaves_out(other: Window) -> bool:
+        if comparison.since is not None and other.start < comparison.since:
+            return True
         if any(event.holds(other) for event in events):
             return True
         return not _accepted_within(accepted, other) and past.leaves_out(other)

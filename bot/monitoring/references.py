@@ -20,6 +20,7 @@ LEAST_WEEKS, MOST_WEEKS = 6, 12
 SPARE = 3
 """How many times the baseline is looked back at most, when windows of it are left out."""
 FEWEST_PROMOTIONS = 3
+INPUTS = frozenset({MonitorMetric.NULL_RATE, MonitorMetric.RANGE, MonitorMetric.DRIFT})
 OF_ANSWERS = frozenset({"class_share", "score", "default_rate", "confidence", "estimate"})
 LOOKED_WEEKS, WEEKS_TO_TELL = 6, 3
 CLEARLY_NARROWER = 0.6
@@ -40,8 +41,7 @@ def reference_of(one: Watched) -> Reference:
     """As configured; else the reference rows for inputs, where there are some, and the windows before for the rest."""
     if one.monitor.reference is not None:
         return one.monitor.reference
-    counted = one.monitor.metric in {MonitorMetric.CLASS_SHARE, MonitorMetric.ROW_COUNT}
-    pinned = not counted and one.model.data is not None and one.model.data.reference is not None
+    pinned = one.monitor.metric in INPUTS and one.model.data is not None and one.model.data.reference is not None
     return Reference.PINNED if pinned else Reference.ROLLING
 
 

@@ -28,14 +28,22 @@ COUNT = {"name": "rows", "metric": "row_count"}
 BROKE = START + 38 * HOUR
 
 
+class Rows(Table):
+    def window(self, part, start, end, columns, *, most=None):
+        return super().window(part, start, end, columns)
+
+    def count(self, part, start, _end):
+        return int((self.parts[part]["at"] >= naive(start)).sum())
+
+
 class Stream:
     """A world whose model's windows are judged hour by hour, as the monitors' loop does it."""
 
-    def __init__(self, make_world, *monitors, columns, catalog=None, promotion=None):
-        one = model(*monitors).model_copy(update={"promotion": promotion} if promotion else {})
+    def __init__(self, make_world, *monitors, columns, catalog=None, promotion=None, **data):
+        one = model(*monitors, **data).model_copy(update={"promotion": promotion} if promotion else {})
         self.catalog = Catalog.model_validate({"models": [one.model_dump(mode="json")], **(catalog or {})})
         self.world = make_world(self.catalog)
-        self.rows = Table(columns, REFERENCE)
+        self.rows = Rows(columns, REFERENCE)
         self.watched = watched(self.catalog)
 
     @property
@@ -244,6 +252,16 @@ def test_a_promotion_begins_a_new_baseline_of_answers(make_world):
     assert (row.source, row.reason) == ("promotion", "version 7 promoted")
 
 
+def test_a_promotion_begins_anew_for_every_number_of_the_answers(make_world):
+    score = {"name": "score", "metric": "score", "feature": None}
+    columns = shifted()
+    columns["score"] = np.random.default_rng(3).normal(0.4, 0.1, columns["at"].size) + 0.2 * since(columns, BROKE)
+    stream = Stream(make_world, score, columns=columns, score="score")
+    assert stream.judge("score", 37).state == "ok"
+    promote(stream, 38, "7")
+    assert [one.state for one in stream.judge_all("score", (38, 44, 48, 49))] == ["learning"] * 2 + ["ok"] * 2
+
+
 @pytest.mark.parametrize("where", ["model", "monitor"])
 def test_a_promotion_begins_nothing_where_the_configuration_says_so(make_world, where):
     share = {**SHARE, "promotion": "keep"} if where == "monitor" else SHARE
@@ -380,11 +398,6 @@ def test_a_table_that_doubles_is_one_alert_until_it_is_accepted(make_world):
     assert stream.read(Alert)[0].state == "resolved"
 
 
-class Counting(Table):
-    def count(self, part, start, _end):
-        return int((self.parts[part]["at"] >= naive(start)).sum())
-
-
 @pytest.mark.parametrize(
     ("jump", "says"),
     [
@@ -397,7 +410,6 @@ def test_a_clock_that_jumps_is_named(make_world, jump, says):
     hit = since(columns, BROKE) & ~since(columns, BROKE + HOUR) & (np.arange(columns["at"].size) % 10 > 0)
     columns["at"] = np.where(hit, columns["at"] + jump, columns["at"])
     stream = Stream(make_world, COUNT, columns=columns)
-    stream.rows = Counting(columns, REFERENCE)
     found = stream.judge("rows", 38)
     assert found.state == "firing"
     assert found.sentence.startswith("eta got 5")

@@ -47,6 +47,7 @@ def test_without_a_word_inputs_have_their_reference_and_answers_the_windows_befo
     assert reference_of(one(RANGE)) is Reference.PINNED
     assert reference_of(one(RANGE, reference=None)) is Reference.ROLLING
     assert reference_of(one(SHARE)) is Reference.ROLLING
+    assert reference_of(one({"name": "defaults", "metric": "default_rate", "value": "x"})) is Reference.ROLLING
     assert reference_of(one({**SHARE, "reference": "same_weekday"})) is Reference.SAME_WEEKDAY
 
 
@@ -203,7 +204,8 @@ def test_values_that_are_rarely_new_keep_their_names():
 
 
 def config(monitor):
-    return parse_catalog(f"models:\n  - name: eta\n    monitors:\n      - {{name: m, metric: row_count, {monitor}}}\n")
+    metric = "" if "metric" in monitor else "metric: row_count, "
+    return parse_catalog(f"models:\n  - name: eta\n    monitors:\n      - {{name: m, {metric}{monitor}}}\n")
 
 
 def test_a_baseline_can_be_a_stretch_of_time():
@@ -221,6 +223,7 @@ def test_a_baseline_can_be_a_stretch_of_time():
         ("window: 5h, reference: same_weekday", "same_weekday needs windows that divide a week"),
         ("window: 7d, reference: same_weekday", "not 1w"),
         ("reference: sometimes", "'pinned', 'rolling' or 'same_weekday'"),
+        ("metric: latency, reference: pinned", "not for latency"),
         ("promotion: maybe", "'new_baseline' or 'keep'"),
     ],
 )
