@@ -8,15 +8,27 @@ from sqlmodel import Session
 from bot.checks.messages import answer_text
 from bot.outbox.kinds import Kind, Message, MessageKind, NotYetError, Upload, UploadKind
 from bot.outbox.queue import Priority, put
-from bot.slack.text import clip, plain
-from bot.tables import CheckRun, Incident, OutboxRow, StepRun
+from bot.slack.text import clip, escape, plain
+from bot.tables import CheckRun, CheckState, Incident, OutboxRow, StepRun
 
 
 def kinds() -> list[Kind]:
     return [
+        MessageKind("check.progress", _progress),
         MessageKind("check.answer", _answer, posted=_answered),
         UploadKind("check.chart", _chart),
     ]
+
+
+def _progress(session: Session, row: OutboxRow, _now: datetime) -> Message | None:
+    run = session.get_one(CheckRun, row.payload["check"])
+    if run.state == CheckState.DONE:
+        return None
+    channel, thread = _place(session, run)
+    asked = " ".join([run.name, *(f"{name}={value}" for name, value in run.params.items())])
+    most = f"{row.payload['seconds']:g} s at most"
+    text = f"… *{escape(asked)}* is still running, {most}; the answer comes here."
+    return Message(channel=channel, text=text, thread_ts=thread)
 
 
 def _answer(session: Session, row: OutboxRow, _now: datetime) -> Message:

@@ -13,8 +13,11 @@ from bot.charts import Chart, series
 from bot.checks.contract import FAILED, MOST_ROWS, NO_DATA, NOT_CONFIGURED, CheckResult
 from bot.checks.registry import Params, Question
 from bot.checks.windows import span
-from bot.data.prometheus import EDGE_LABEL, MetricSeries, Prometheus, PrometheusError
+from bot.data.prometheus import EDGE_LABEL, BucketSeries, MetricSeries, Prometheus, PrometheusError, histograms
+from bot.statistics.columns import Floats
+from bot.statistics.latency import bucket_percentiles
 from bot.statistics.mean_shift import UsualMean, usual_mean
+from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import number
 
 USUAL_WINDOW = timedelta(hours=1)
@@ -26,6 +29,10 @@ LEAST_CHANGE = 0.1
 TOO_FEW_DAYS = "too few days"
 LEAST_DAYS = 3
 LONGEST_NAME = 60
+PERCENTILES = (0.5, 0.95, 0.99)
+_WHOLE = 1e6
+"""Rates are parts of an answer a second; percentiles ask for whole ones, and only their proportions count."""
+MOSTLY = 0.9
 
 
 class MetricParams(Params):
@@ -98,9 +105,13 @@ def _read(server: PrometheusServer, params: MetricParams, at: datetime, length: 
 def _answer(question: Question, params: MetricParams, windows: Sequence[_Window], length: timedelta) -> CheckResult:
     start, end = question.at - length, question.at
     reference = f"the same hours of {params.days} days before"
+    buckets: tuple[str, ...] = ()
     if any(EDGE_LABEL in one.labels for one in windows[0].series.values()):
-        sentence = f"These are histogram buckets; ask for `histogram_quantile(0.99, {params.query})` instead."
-        return CheckResult(FAILED, sentence)
+        if not histograms(list(windows[0].series.values())):
+            sentence = 'These are histogram buckets without the one of `le="+Inf"`, so their total is not known.'
+            return CheckResult(FAILED, sentence)
+        buckets = _inside(windows[0], start)
+        windows = [_percentiles(one) for one in windows]
     found = sorted(
         (one for name in windows[0].series if (one := _found(name, windows, length)) is not None),
         key=lambda one: (not one.changed, -one.distance, one.name),
@@ -120,11 +131,68 @@ def _answer(question: Question, params: MetricParams, windows: Sequence[_Window]
         window_start=start,
         window_end=end,
         reference=reference,
-        notes=(f"query: {params.query}",),
+        notes=(f"query: {params.query}", *buckets),
         data={one.name: _as_data(one) for one in found[:100]},
         png=chart.png,
         alt=chart.alt,
     )
+
+
+def _percentiles(window: _Window) -> _Window:
+    """Each histogram as the lines of its p50, p95 and p99 over time."""
+    found: dict[str, MetricSeries] = {}
+    for one in histograms(list(window.series.values())):
+        counted = _counted(one)
+        values = np.full((one.times.size, len(PERCENTILES)), np.nan)
+        for at, counts in enumerate(counted):
+            known = (
+                bucket_percentiles(one.edges.tolist(), (counts * _WHOLE).tolist(), PERCENTILES)
+                if counts[-1] > 0
+                else None
+            )
+            if known is not None and not isinstance(known, Shortfall):
+                values[at] = [each.value for each in known]
+        for place, share in enumerate(PERCENTILES):
+            line = MetricSeries({**one.labels, "__name__": _percentile_name(share)}, one.times, values[:, place])
+            found[line.name] = line
+    return _Window(window.end, found)
+
+
+def _inside(window: _Window, start: datetime) -> tuple[str, ...]:
+    """Where the percentiles of the window can lie at all: a histogram knows no better than its buckets."""
+    said = []
+    for one in histograms(list(window.series.values())):
+        counts = np.nansum(_counted(one)[one.times > start.timestamp()], axis=0)
+        known = (
+            bucket_percentiles(one.edges.tolist(), (counts * _WHOLE).tolist(), PERCENTILES)
+            if counts.size and counts[-1] > 0
+            else ()
+        )
+        if isinstance(known, Shortfall):
+            continue
+        for each in known:
+            low, high = number(each.bucket.lower), number(each.bucket.upper)
+            said.append(f"{_percentile_name(each.share)} lies in the bucket {low} to {high}")
+    return tuple(said[: len(PERCENTILES)])
+
+
+def _counted(one: BucketSeries) -> Floats:
+    """Answers in each bucket at each moment: what a counter grew by since the moment before, or a rate as it is.
+
+    A counter never falls while its process lives; where one does, it began anew and its value is what came since.
+    """
+    steps = np.diff(one.counts, axis=0)
+    grows = steps.size > 0 and float(np.mean(steps[:, -1] >= 0)) > MOSTLY and bool(np.any(steps[:, -1] > 0))
+    counted = one.counts
+    if grows:
+        since = np.where(steps[:, -1:] >= 0, steps, one.counts[1:])
+        counted = np.vstack([np.full((1, one.edges.size), np.nan), since])
+    cumulative: Floats = np.maximum.accumulate(np.nan_to_num(counted, nan=0.0), axis=1)
+    return cumulative
+
+
+def _percentile_name(share: float) -> str:
+    return f"p{100 * share:g}"
 
 
 def _found(name: str, windows: Sequence[_Window], length: timedelta) -> _Found | None:

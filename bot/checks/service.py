@@ -24,6 +24,8 @@ from bot.tables import Alert, CheckRun, CheckState, Incident, Resolution, Verdic
 from bot.timeline.service import record
 
 CheckFollower = Callable[[Session, CheckRun, datetime], None]
+UNSAID = timedelta(seconds=2)
+"""An answer that takes longer is announced, so that nobody wonders whether it hangs."""
 SPARE = timedelta(seconds=30)
 MOST_ATTEMPTS = 2
 MOST_CHANGES = 20
@@ -68,6 +70,18 @@ class Checks:
         )
         session.add(asked)
         session.flush()
+        if incident_id is not None and step_run_id is None:
+            put(
+                session,
+                now,
+                kind="check.progress",
+                key=f"check-progress:{asked.id}",
+                lane=f"incident:{incident_id}:check-progress",
+                priority=Priority.STEP,
+                payload={"check": asked.id, "seconds": self.catalog.limits.seconds},
+                incident_id=incident_id,
+                due_at=now + UNSAID,
+            )
         wake_after_commit(session)
         return asked
 

@@ -2,6 +2,10 @@
 
 import json
 import shlex
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -10,6 +14,7 @@ import typer
 
 from bot.core.errors import BotError
 
+UNSAID = 2.0
 check_app = typer.Typer(help="Diagnostic checks on the models' data.", no_args_is_help=True)
 
 
@@ -72,7 +77,8 @@ def run(
         with database.reading() as session:
             known = checks.known(session, check.name, model, request.at)
         database.close()
-    result = checks.run(request, known)
+    with _said_to_run(check.name, catalog.limits.seconds if check.needs_rows else None):
+        result = checks.run(request, known)
     if png and result.png:
         png.write_bytes(result.png)
     if as_json:
@@ -83,6 +89,19 @@ def run(
             print(f"\n{table}")
         kept = CheckRun(name=check.name, requested_at=now, result=result.as_json())
         print(f"\n{footer(kept).rpartition(' · ')[0]}" + (f"\nchart: {png}" if png and result.png else ""))
+
+
+@contextmanager
+def _said_to_run(name: str, most: float | None) -> Iterator[None]:
+    """Say, on standard error, that a check still runs once it takes longer than two seconds."""
+    said = f"{name} is still running{f', {most:g} s at most' if most else ''} …"
+    late = threading.Timer(UNSAID, lambda: print(said, file=sys.stderr, flush=True))
+    late.daemon = True
+    late.start()
+    try:
+        yield
+    finally:
+        late.cancel()
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -94,3 +94,24 @@ def test_a_check_whose_worker_died_is_run_again_and_then_given_up(faulty):
         faulty.clock.at += timedelta(minutes=2)
     assert claimed is None
     assert "interrupted 2 times" in faulty.get("/v1/checks/1")["sentence"]
+
+
+def test_a_check_that_takes_longer_than_two_seconds_is_said_to_run(faulty, monkeypatch):
+    """It is asked for while the worker is busy: somebody waits at the other end."""
+    world = faulty
+    with monkeypatch.context() as busy:
+        busy.setattr(type(world.muster.checks), "run_next", lambda *_: False)
+        world.command("check range feature=dep_delay", channel=channel(world).id)
+        assert not any("still running" in message["text"] for message in channel(world).messages)
+        world.advance(seconds=3)
+    [notice] = [message for message in channel(world).messages if "still running" in message["text"]]
+    assert "30 s at most" in notice["text"]
+    world.advance(seconds=1)
+    assert len(said(world)) == 1
+
+
+def test_a_quick_check_is_not_announced(faulty):
+    faulty.command("check range feature=dep_delay", channel=channel(faulty).id)
+    faulty.advance(seconds=5)
+    assert len(said(faulty)) == 1
+    assert not any("still running" in message["text"] for message in channel(faulty).messages)

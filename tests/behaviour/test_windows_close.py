@@ -51,9 +51,7 @@ def test_rows_that_come_late_replace_what_was_found_without_them(make_world):
     assert again.data["revised"][0]["rows"] == first.rows
     (alert,) = stream.read(Alert)
     assert START + 37.5 * HOUR <= alert.starts_at <= START + 39 * HOUR
-    assert stream.state("late").last_window_end == START + 41 * HOUR, (
-        "an old window moves nothing"
-    )
+    assert stream.state("late").last_window_end == START + 41 * HOUR, "an old window moves nothing"
     stream.at(hours=41, minutes=30)
     assert len(stream.read(MonitorResult)) == 4
 

@@ -119,7 +119,10 @@ def test_the_check_has_a_sentence_for_everything_else(server):
     assert "divides by zero" in ask(url, at, "metric query=0*ml_rows/0").sentence
     young = ask(url, at - 5 * DAY, "metric query=ml_rows")
     assert (young.verdict, "2 of the days before have values, 3 are needed" in young.sentence) == ("too few days", True)
-    assert "histogram_quantile" in ask(url, at, "metric query=rate(ml_seconds_bucket[5m])").sentence
+    for buckets in ("ml_seconds_bucket", "rate(ml_seconds_bucket[5m])"):
+        found = ask(url, at, f"metric query={buckets}")
+        assert {row[0].partition("{")[0] for row in found.rows} == {"p50", "p95", "p99"}
+        assert any("lies in the bucket" in note for note in found.notes)
     quantile = ask(url, at, "metric 'query=histogram_quantile(0.9, rate(ml_seconds_bucket[5m]))'")
     assert "0.5 on average" in quantile.sentence
     refused = ask(url, at, "metric query=sum(")

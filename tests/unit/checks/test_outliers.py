@@ -76,10 +76,14 @@ def test_the_sound_day_of_flights_and_a_column_that_only_counts_on(tmp_path):
     config = flights.write(tmp_path, faulty=False)
     at = datetime(2026, 11, 2, 3, tzinfo=UTC)
     assert ask(config, "outliers", at=at).verdict == "none"
-    later = answers.write(tmp_path, rows(9, 600), rows(2, 20_000), data="prediction: answer")
+    sides = [
+        {"serial" if name == "id" else name: cells for name, cells in rows(*one).items()}
+        for one in ((9, 600), (2, 20_000))
+    ]
+    later = answers.write(tmp_path, *sides, data="prediction: answer")
     found = ask(later, "outliers")
     assert found.verdict == "none", found.sentence
-    assert any("id left out: it only counts on" in note for note in found.notes)
+    assert any("serial left out: it only counts on" in note for note in found.notes)
 
 
 def test_one_feature_alone(tmp_path):
