@@ -100,7 +100,7 @@ def offer(incident: Incident, keys: list[str], live: Baseline | None, last: Base
         undone = f"{mention(last.undone_by)} took the new baseline back. " if last is not None else ""
         said = (
             f"{undone}Was this an expected change? As new baseline, what came since {since} counts as ordinary, and "
-            f"{monitors} compare with that alone."
+            f"new windows of {monitors} are compared with that alone."
         )
         button = _button("Accept as new baseline", "baseline.accept", str(incident.id), "primary")
         told = f"Accept what came since {moment_words(incident.onset_at)} as new baseline?"

@@ -1,6 +1,7 @@
 """References that move: accepted, promoted, undone; and events that people know of beforehand."""
 
 import json
+import threading
 from datetime import timedelta
 
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 from sqlmodel import select
 
 from bot.catalog.config import Catalog, Promotion
-from bot.core.errors import BotError
+from bot.core.errors import BotError, ConflictError
+from bot.monitoring.baselines import accept_for
 from bot.monitoring.calendar import noted
 from bot.monitoring.judging import judge
 from bot.monitoring.known import end_of_event, known_of
@@ -161,6 +163,29 @@ def test_two_people_press_at_once_and_one_wins(moved):
     assert row.accepted_by == "U2"
     told = [one for one in moved.world.slack.ephemerals if one["user"] == "U3"]
     assert told[-1]["text"] == "<@U2> accepted the new baseline of INC-1 0 s before you."
+
+
+def test_at_the_very_same_moment_one_wins_too(moved):
+    barrier, outcomes = threading.Barrier(2), []
+
+    def press(user):
+        barrier.wait()
+        try:
+            with moved.database.transaction() as session:
+                outcomes.append(accept_for(session, moved.catalog, 1, user, moved.world.clock.now()).accepted_by)
+        except ConflictError as lost:
+            outcomes.append(lost.message)
+
+    threads = [threading.Thread(target=press, args=(user,)) for user in ("U2", "U3")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (row,) = moved.read(Baseline)
+    assert sorted(outcomes, key=len) == [
+        row.accepted_by,
+        f"<@{row.accepted_by}> accepted the new baseline of INC-1 0 s before you.",
+    ]
 
 
 def test_resolving_as_expected_offers_it_too(moved):
