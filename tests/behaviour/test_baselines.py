@@ -7,9 +7,11 @@ from datetime import timedelta
 import numpy as np
 import pytest
 from sqlmodel import select
+from typer.testing import CliRunner
 
 from bot.catalog.config import Catalog, Promotion
 from bot.core.errors import BotError, ConflictError
+from bot.entrypoints.cli import app
 from bot.monitoring.baselines import accept_for
 from bot.monitoring.calendar import noted
 from bot.monitoring.judging import judge
@@ -566,3 +568,34 @@ def test_the_loop_keeps_a_known_event_quiet_and_pages_after_it(make_world):
     live.hour(44)
     (incident,) = live.world.get("/v1/incidents")
     assert "Black Friday" not in incident["title"]
+
+
+@pytest.fixture
+def muster(moved, tmp_path, monkeypatch):
+    """The command line on the database of an open incident; returns the exit status and what was printed."""
+    config = tmp_path / "muster.yaml"
+    config.write_text(json.dumps(moved.catalog.model_dump(mode="json", exclude_none=True)))
+    monkeypatch.setenv("MUSTER_CONFIG", str(config))
+    monkeypatch.setenv("DATABASE_URL", moved.world.settings.database_url)
+
+    def run(*arguments):
+        answer = CliRunner().invoke(app, ["baseline", *arguments])
+        return answer.exit_code, answer.exception.message if answer.exit_code == 1 else answer.output
+
+    return run
+
+
+def test_the_command_line_accepts_lists_and_undoes(moved, muster):
+    assert muster("list") == (0, "None yet: every monitor compares as muster.yaml says.\n")
+    status, said = muster("accept", "INC-1", "--reason", "the summer timetable")
+    assert status == 0
+    assert said.startswith("   1  late of eta since 2026-11-03 14:00 UTC: the summer timetable (person ")
+    assert said.endswith("Undo it: muster baseline undo 1\n")
+    assert moved.judge("late", 40).state == "learning"
+    assert json.loads(muster("list", "--json")[1])[0]["incident_id"] == 1
+    assert "undone by" in muster("undo", "1")[1]
+    assert "undid baseline 1" in muster("undo", "1")[1]
+    assert "Say since when" in muster("accept", "eta/late")[1]
+    assert "is no time" in muster("accept", "eta/late", "--since", "soon")[1]
+    assert muster("accept", "eta", "--since", "2026-11-03T14:00")[0] == 0
+    assert moved.read(Baseline)[-1].keys == []
