@@ -22,8 +22,6 @@ from bot.core.ids import incident_label
 from bot.slack.text import clip, escape, local_time, mention, plain
 from bot.tables import ActionRun, ActionState
 
-CALM = frozenset({"ok", "stable", "spread", "no change", "holds", "none"})
-_SILENT = frozenset({"no data", "too few rows", "no labels", "not configured", "failed", "timed out"})
 _CODE = 2400
 _MARKS = {
     ActionState.REQUESTED: "✋",
@@ -135,9 +133,9 @@ def _verified(run: ActionRun) -> str | None:
     if "verdict" not in asked:
         return f"🔎 Verifying by `{line}`…"
     sentence = escape(str(asked.get("sentence") or ""))
-    if asked["verdict"] in CALM:
+    if asked.get("calm"):
         return f"✅ Verified: {sentence}"
-    if asked["verdict"] in _SILENT:
+    if asked.get("calm") is None:
         return f"❔ The check after it could not tell: {sentence} Ask again with `/incident check {line}`."
     return f"⚠️ Not better yet: {sentence} Look again before you resolve."
 

@@ -42,10 +42,12 @@ class Actions:
     """What actions need of this installation.
 
     ask: queues a check line (`class_share window=15m`) for an incident; None: nothing is verified. mitigated: called
-    in the transaction that learns that an action worked. finished: called in the one that ends a run, however it ended.
+    in the transaction that learns that an action worked. calm: whether a check's verdict means that all is well; None:
+    it could not tell. finished: called in the one that ends a run, however it ended.
     """
 
     catalog: Catalog
+    calm: Callable[[str | None], bool | None]
     ask: Callable[[Session, datetime, Incident, str], CheckRun] | None = None
     mitigated: Callable[[Session, Incident, datetime], None] = _nothing
     finished: list[Callable[[Session, ActionRun, datetime], None]] = field(default_factory=list)
@@ -253,7 +255,8 @@ class Actions:
         for run in runs:
             asked = run.data.get("verify") or {}
             if asked.get("check") == check.id and "verdict" not in asked:
-                found = {**asked, "verdict": check.verdict, "sentence": check.sentence}
+                calm = self.calm(check.verdict)
+                found = {**asked, "verdict": check.verdict, "calm": calm, "sentence": check.sentence}
                 run.data = {**run.data, "verify": found}
                 text = f"After “{self.title(run.name)}”: {check.sentence}"
                 data = {"action": run.id, "check": check.id, "verdict": check.verdict}

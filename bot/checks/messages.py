@@ -28,11 +28,17 @@ UNSURE = frozenset(
 CELL = 34
 
 
+def is_calm(verdict: str | None) -> bool | None:
+    """Whether a check found nothing; None where it could not tell."""
+    return None if verdict is None or verdict in UNSURE else verdict in CALM
+
+
 def mark(verdict: str | None) -> str:
     """A sign that tells without colour: calm, not known, or found."""
     if verdict is None:
         return "…"
-    return "✔" if verdict in CALM else "?" if verdict in UNSURE else "✖"
+    calm = is_calm(verdict)
+    return "?" if calm is None else "✔" if calm else "✖"
 
 
 def answer_text(run: CheckRun) -> str:

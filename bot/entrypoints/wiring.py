@@ -18,6 +18,7 @@ from bot.catalog.config import Catalog, Source
 from bot.catalog.values import SecretRef
 from bot.checks import deliveries as check_deliveries
 from bot.checks.handlers import CheckHandlers
+from bot.checks.messages import is_calm
 from bot.checks.service import Checks
 from bot.core.clock import Clock, SystemClock
 from bot.core.database import Database
@@ -163,7 +164,7 @@ def build(
     links = Links(settings.public_url, api_token)
     house.picture, house.postmortem_url = alert_picture, links.url
     runbooks = Runbooks(load_library(settings.runbooks), catalog, checks, changed=incidents.changed)
-    actions = Actions(catalog, ask=asking(checks), mitigated=incidents.mitigated)
+    actions = Actions(catalog, is_calm, ask=asking(checks), mitigated=incidents.mitigated)
     house.runbook_severity = runbooks.library.severity_of
     house.step_line = runbooks.card_line
     house.on_card.append(runbooks.begin)

@@ -14,6 +14,7 @@ from bot.actions.deliveries import ActionDeliveries
 from bot.actions.handlers import ActionHandlers
 from bot.actions.service import Actions
 from bot.catalog.config import Catalog
+from bot.checks.messages import is_calm
 from bot.core.errors import BotError
 from bot.tables import ActionRun, CheckRun, Incident
 
@@ -82,7 +83,7 @@ class Scene:
         muster = self.world.muster
         self.asked = []
         self.mitigated = []
-        self.actions = Actions(muster.catalog, ask=self.ask, mitigated=self.mitigate)
+        self.actions = Actions(muster.catalog, is_calm, ask=self.ask, mitigated=self.mitigate)
         muster.listeners.actions = {
             name: run for name, run in muster.listeners.actions.items() if not name.startswith("action.")
         }
