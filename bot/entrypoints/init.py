@@ -189,6 +189,7 @@ def _next(source: "Source", out: Path, picture: Path) -> None:
     print(f"\nWrote {_near(out)}, and {_near(picture)} to look at.")
     if source.typed:
         print(f"It holds no address of your database; before you start:  export {source.variable}='…'")
+    print("New monitors tell nobody until you accept them with `muster monitor accept --all`.")
     print(f"Next:  MUSTER_CONFIG={_near(out)} muster serve")
 
 

@@ -17,9 +17,7 @@ from bot.monitoring.watched import Watched
 from bot.tuning.proposals.monitors import Proposal
 
 _PLAIN = re.compile(r"[A-Za-z_./][\w ./*=-]*|\d+(\.\d+)?[smhdw]")
-_SHADOW = (
-    "A new monitor is in shadow: it records and shows what it would have said, and tells nobody, until it is accepted."
-)
+_SHADOW = "New monitors are in shadow: they record and show what they would have said, and tell nobody, until you accept them:"
 
 
 def as_yaml(proposal: Proposal, *, budget: float, said: Sequence[str], notes: Mapping[str, str], given: str) -> str:
@@ -97,7 +95,7 @@ def _data(data: ModelData, notes: Mapping[str, str]) -> list[str]:
 
 
 def _monitors(model: Model, why: Mapping[str, str]) -> list[str]:
-    lines = [f"      # {_SHADOW}"] if "shadow" in Monitor.model_fields else []
+    lines = [f"      # {_SHADOW}", "      #   muster monitor accept --all"]
     paging = [one for one in model.monitors if Watched(model, one).pages]
     for comment, monitors in (
         ("These page: they stand close to what users feel.", paging),
