@@ -103,6 +103,21 @@ def test_what_it_can_not_know_is_asked_for_by_the_option_that_answers(tmp_path):
     assert load_catalog(tmp_path / "muster.yaml").models[0].name == "cards"
 
 
+def test_real_tables_without_answers(tmp_path):
+    tables = Path.cwd() / "tests" / "data"
+    timeless = muster(tmp_path, "init", str(tables / "health.parquet"), "--yes")
+    assert timeless.returncode == 2
+    assert "No column holds times" in timeless.stderr
+    asked = muster(tmp_path, "init", str(tables / "housing.parquet"))
+    assert asked.returncode == 2
+    assert "`--prediction none` where there is none" in asked.stderr
+    flights = Path.cwd() / "bot" / "demo" / "data" / "flights.parquet"
+    ran = muster(tmp_path, "init", str(flights), "--prediction", "none")
+    assert ran.returncode == 0, ran.stderr
+    assert "28 Nov  flights got 634 rows" in ran.stdout, "on Thanksgiving fewer fly"
+    assert load_catalog(tmp_path / "muster.yaml").models[0].name == "flights"
+
+
 @pytest.mark.postgres
 def test_a_table_of_a_database_is_read_and_its_address_kept_nowhere(postgres_databases, tmp_path):
     url = postgres_databases.fresh("template0")

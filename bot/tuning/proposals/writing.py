@@ -17,7 +17,7 @@ from bot.monitoring.watched import Watched
 from bot.tuning.proposals.monitors import Proposal
 
 _PLAIN = re.compile(r"[A-Za-z_./][\w ./*=-]*|\d+(\.\d+)?[smhdw]")
-_SHADOW = "New monitors are in shadow: they record and show what they would have said, and tell nobody, until you accept them:"
+_SHADOW = "New monitors are in shadow: they record what they would have said and tell nobody, until you accept them:"
 
 
 def as_yaml(proposal: Proposal, *, budget: float, said: Sequence[str], notes: Mapping[str, str], given: str) -> str:
