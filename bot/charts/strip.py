@@ -158,13 +158,17 @@ def _usual(one: Lane) -> str:
     if one.note is not None:
         return one.note
     write = as_percent if one.percent else human
-    ends = [next((value for value in reversed(part) if value is not None), None) for part in (one.lower, one.upper)]
-    low, high = ends
+    low, high = (_middle(_floats(part)) for part in (one.lower, one.upper))
     if low is not None and high is not None:
         return f"usually {write(low)} to {write(high)}"
     if low is not None:
         return f"usually above {write(low)}"
     return f"usually under {write(high)}" if high is not None else ""
+
+
+def _middle(limits: Floats) -> float | None:
+    known = limits[np.isfinite(limits)]
+    return float(np.median(known)) if known.size else None
 
 
 def _legend(canvas: Canvas, lanes: Sequence[Lane]) -> None:
