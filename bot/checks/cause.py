@@ -14,7 +14,7 @@ from bot.statistics.drift import compare_frames
 from bot.statistics.fault import ALL_ROWS, SURE
 from bot.statistics.fault_places import ColumnSwap, PlacedFault, explain_in_segments, explain_swap
 from bot.statistics.fault_rows import rows_hit, undone
-from bot.statistics.wording import number, percent
+from bot.statistics.wording import number, percent, with_note
 
 FOUND, CHANGED, NONE = "fault found", "changed, no known fault", "none"
 MOST_EXPLAINED = 12
@@ -111,14 +111,14 @@ def _sentence(question: Question, one: PlacedFault, sides: Sides) -> str:
     """`amount at country = DE: multiplied by 100; divided by 100 it matches the reference (median 38 → 3,790) …`."""
     place = f" at {one.segment}" if one.segment else ""
     inside = sides.now.columns[one.feature][one.inside]
-    levels = ""
+    said = one.fault.sentence
     then = sides.then.columns[one.feature]
     if is_numeric(then) and is_numeric(inside):
         before, after = (_median(side) for side in (then, inside))
         if before is not None and after is not None and number(before) != number(after):
-            levels = f" (median {number(before)} → {number(after)}{unit_of(question, one.feature)})"
+            said = with_note(said, f"median {number(before)} → {number(after)}{unit_of(question, one.feature)}")
     where = f"{one.feature}{place}{_since(question, one, sides)}"
-    return f"{where}: {one.fault.sentence}{levels}; it explains {percent(one.fault.explained)} of the change"
+    return f"{where}: {said}; this explains {percent(one.fault.explained)} of the change"
 
 
 def _since(question: Question, one: PlacedFault, sides: Sides) -> str:

@@ -6,7 +6,7 @@ from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import category_text
 from bot.statistics.fault import FaultHypothesis, FaultKind
-from bot.statistics.wording import number, percent
+from bot.statistics.wording import number, percent, with_note
 
 
 def usual_shares(lower: float, upper: float) -> str:
@@ -63,12 +63,14 @@ def fault(
 ) -> str:
     """`dep_delay looks 60 times too large at origin=EWR since 02:40 UTC (median 14 → 840)`."""
     place = f" at {segment}" if segment else ""
-    change = f" ({levels[0]} {number(levels[1])} → {number(levels[2])})" if levels else ""
+    change = f"{levels[0]} {number(levels[1])} → {number(levels[2])}" if levels else ""
     if hypothesis.kind is FaultKind.SCALED and hypothesis.factor:
         large = hypothesis.factor >= 1
         times = hypothesis.factor if large else 1 / hypothesis.factor
-        return f"{feature} looks {_times(times)} times too {'large' if large else 'small'}{place}{since}{change}"
-    return f"{feature}{place}{since}: {hypothesis.sentence}{change}"
+        sentence = f"{feature} looks {_times(times)} times too {'large' if large else 'small'}{place}{since}"
+    else:
+        sentence = f"{feature}{place}{since}: {hypothesis.sentence}"
+    return with_note(sentence, change) if change else sentence
 
 
 def since(onset: datetime | None, window: Window) -> str:

@@ -20,14 +20,16 @@ from bot.statistics.fault import (
     LEAST_EXPLAINED,
     LEAST_ROWS,
     LEAST_SHARE,
+    REMEDIES,
     FaultHypothesis,
     FaultKind,
+    filled,
     matches,
     null_burst,
 )
 from bot.statistics.fault_fit import MOST_ROWS_COUNTED, unusual
 from bot.statistics.profiles import CategoricalProfile, fit_categorical
-from bot.statistics.wording import percent
+from bot.statistics.wording import LONGEST_NAME, category, percent
 
 PRICE = 8.0
 USUAL_ODDS = 0.3
@@ -40,12 +42,16 @@ SHARES = np.linspace(0.02, 1.0, 50)
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
+    """`what` names one category or, where `many`, several; a share is one `of` these rows."""
+
     kind: FaultKind
     shares: Floats
     what: str
     undo: str
     cost: float = 0.0
     whole: bool = False
+    many: bool = False
+    of: str = "rows"
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,10 +148,11 @@ def _fit(candidate: _Candidate, sides: _Sides) -> tuple[float, float]:
 
 
 def _hypothesis(candidate: _Candidate, share: float, explained: float) -> FaultHypothesis:
-    part = "" if share >= 1 or candidate.whole else f" in {percent(share)} of rows"
-    tail = f"; {matches(share, candidate.undo)}" if candidate.undo else ""
-    sentence = f"{candidate.what}{part}{tail}"
-    return FaultHypothesis(candidate.kind, None, share, explained, sentence, candidate.undo or candidate.what)
+    everywhere = candidate.whole or candidate.kind is FaultKind.FILLED or share >= 1
+    part = "" if everywhere else f" in {percent(share)} of {candidate.of}"
+    tail = f"; {matches(candidate.undo, many=candidate.many or not everywhere)}" if candidate.undo else ""
+    undo = candidate.undo or REMEDIES[candidate.kind]
+    return FaultHypothesis(candidate.kind, None, share, explained, f"{candidate.what}{part}{tail}", undo)
 
 
 def _candidates(names: list[str], shares: Floats, sides: _Sides) -> Iterator[_Candidate]:
@@ -160,13 +167,13 @@ def _candidates(names: list[str], shares: Floats, sides: _Sides) -> Iterator[_Ca
             target = np.zeros_like(shares)
             target[at] = 1.0
             usual = f"usually {percent(float(shares[at]))}" if shares[at] else "never seen before"
-            what = f"{names[at]} is filled in ({percent(float(shares_now[at]))} of rows, {usual})"
+            what = filled(category(names[at]), float(shares_now[at]), usual)
             yield _Candidate(FaultKind.FILLED, target, what, "", among if shares[at] else 0.0)
         elif shares[at] >= LEAST_SHARE and shares_now[at] < shares[at] / 10:
             target = shares.copy()
             target[at] = 0.0
             if target.sum() > 0:
-                what = f"{names[at]} is missing (usually {percent(float(shares[at]))} of rows)"
+                what = f"{category(names[at])} is missing (usually {percent(float(shares[at]))} of rows)"
                 yield _Candidate(
                     FaultKind.LOST,
                     target / target.sum(),
@@ -182,8 +189,9 @@ def _swaps(names: list[str], shares: Floats, moved: list[int], among: float) -> 
         if shares[one] > 0 and shares[two] > 0:
             target = shares.copy()
             target[one], target[two] = shares[two], shares[one]
-            first, second = sorted((names[one], names[two]))
-            yield _Candidate(FaultKind.SWAPPED, target, f"{first} and {second} are swapped", "swapped back", among)
+            first, second = (category(name) for name in sorted((names[one], names[two])))
+            what = f"{first} and {second} are swapped"
+            yield _Candidate(FaultKind.SWAPPED, target, what, "swapped back", among, many=True)
 
 
 def _renames(names: list[str], shares: Floats, shares_now: Floats, moved: list[int]) -> Iterator[_Candidate]:
@@ -193,8 +201,9 @@ def _renames(names: list[str], shares: Floats, shares_now: Floats, moved: list[i
         for fresh in new:
             target = shares.copy()
             target[old], target[fresh] = 0.0, shares[old]
-            what, undo = f"{names[old]} is now called {names[fresh]}", f"taken as {names[old]}"
-            yield _Candidate(FaultKind.RENAMED, target, what, undo, 1.0)
+            known = category(names[old])
+            what, undo = f"{known} is now called {category(names[fresh])}", f"taken as {known}"
+            yield _Candidate(FaultKind.RENAMED, target, what, undo, 1.0, of="its rows")
 
 
 def _respellings(names: list[str], shares: Floats, shares_now: Floats) -> Iterator[_Candidate]:
@@ -207,7 +216,12 @@ def _respellings(names: list[str], shares: Floats, shares_now: Floats) -> Iterat
     for old, fresh in pairs.items():
         target[fresh], target[old] = shares[old], 0.0
     old, fresh = max(pairs.items(), key=lambda pair: shares_now[pair[1]])
-    yield _Candidate(FaultKind.RENAMED, target, f"{names[old]} is now written {names[fresh]!r}", "written as before")
+    what = f"{category(names[old])} is now written {names[fresh][:LONGEST_NAME]!r}"
+    others = len(pairs) - 1
+    if others:
+        what += f" (and {others} other{'s' if others > 1 else ''} alike)"
+    of = "rows" if others else "its rows"
+    yield _Candidate(FaultKind.RENAMED, target, what, "written as before", many=others > 0, of=of)
 
 
 def _bare(name: str) -> str:

@@ -34,13 +34,26 @@ class FaultKind(StrEnum):
     LOST = "lost"
 
 
+REMEDIES = {
+    FaultKind.FILLED: "read the values from their source again",
+    FaultKind.STALE: "read the values from their source again",
+    FaultKind.NULLS: "fill the missing values again",
+    FaultKind.SIGN_LOST: "read the signs from their source again",
+    FaultKind.CLIPPED: "read the values again without the limit",
+    FaultKind.TRUNCATED: "load the missing rows",
+    FaultKind.LOST: "load the missing rows",
+}
+"""Where no arithmetic brings the values back."""
+
+
 @dataclass(frozen=True, slots=True)
 class FaultHypothesis:
     """A likely cause of a change of one column.
 
     `factor` is what values were multiplied by, moved by or set to (None where that says nothing); `share` the share of
     rows it hit, 0 to 1; `explained` the part of the distance to the reference that goes away when it is undone, 0 to 1.
-    `sentence` says what happened and how undoing it fits; `undo` is the remedy alone.
+    `sentence` says what happened and how undoing it fits, to be read after the column's name and a colon; `undo` is the
+    remedy alone.
     """
 
     kind: FaultKind
@@ -51,8 +64,15 @@ class FaultHypothesis:
     undo: str
 
 
-def matches(share: float, undo: str) -> str:
-    return f"{undo} {'it matches' if share >= ALL_ROWS else 'they match'} the reference"
+def matches(undo: str, *, many: bool) -> str:
+    return f"{undo} {'they match' if many else 'it matches'} the reference"
+
+
+def filled(value: str, now: float, usual: str) -> str:
+    """`40 % of rows are filled with 0 (usually 5.1 %)`. now: the share of rows that hold it, 0 to 1."""
+    if now >= 1:
+        return f"filled with {value} in all rows ({usual})"
+    return f"{percent(now)} of rows are filled with {value} ({usual})"
 
 
 def null_burst(
@@ -65,9 +85,9 @@ def null_burst(
         return None
     now, was = percent(change.current.value), percent(change.reference.value)
     share = change.difference / (1 - change.reference.value)
-    return FaultHypothesis(
-        FaultKind.NULLS, None, share, 1.0, f"{now} of rows are null (usually {was})", "fill the missing values again"
-    )
+    some = "all rows" if current_nulls == current_rows else f"{now} of rows"
+    sentence = f"{some} are null (usually {was})"
+    return FaultHypothesis(FaultKind.NULLS, None, share, 1.0, sentence, REMEDIES[FaultKind.NULLS])
 
 
 def _odds(share: float) -> float:

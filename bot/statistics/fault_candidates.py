@@ -2,13 +2,13 @@
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Floats
-from bot.statistics.fault import LEAST_SHARE, FaultKind
+from bot.statistics.fault import LEAST_SHARE, FaultKind, filled
 from bot.statistics.fault_fit import Comparison
 from bot.statistics.wording import number, percent
 
@@ -67,7 +67,8 @@ class Candidate:
     """`values` are those of the reference, in its order, as the fault would leave them.
 
     `cost` is what naming it costs beyond its fit; `measured` ones have a size that was fitted. `whole` faults hit every
-    row; where rows are lost, `kept` tells those that are not.
+    row; where rows are lost, `kept` tells those that are not. `what` is said of a column all of whose rows are hit,
+    `part` of some of its rows (nothing: `are` and `what`).
     """
 
     kind: FaultKind
@@ -79,6 +80,7 @@ class Candidate:
     whole: bool = False
     kept: NDArray[np.bool_] | None = None
     measured: bool = False
+    part: str = ""
 
 
 def candidates(sides: Comparison) -> Iterator[Candidate]:
@@ -104,14 +106,15 @@ def _one_left(values: Floats) -> bool:
     return bool(low == high)
 
 
-def scaled(then: Floats, factor: float, cost: float) -> Candidate:
+def scaled(then: Floats, factor: float, cost: float, *, measured: bool = False) -> Candidate:
     with np.errstate(over="ignore", under="ignore"):
         values = np.clip(then * factor, -LARGEST, LARGEST)
-    if factor >= 1:
-        what, undo = f"multiplied by {plain(factor)}", f"divided by {plain(factor)}"
-    else:
-        what, undo = f"divided by {plain(1 / factor)}", f"multiplied by {plain(1 / factor)}"
-    return Candidate(FaultKind.SCALED, values, factor, what, undo, cost)
+    large = max(factor, 1 / factor)
+    size = f"about {number(large)}" if measured else plain(large)
+    what, undo = f"multiplied by {size}", f"divided by {size}"
+    if factor < 1:
+        what, undo = undo, what
+    return Candidate(FaultKind.SCALED, values, factor, what, undo, cost, measured=measured)
 
 
 def plain(factor: float) -> str:
@@ -123,8 +126,8 @@ def _conversions(then: Floats) -> Iterator[Candidate]:
     price = 2.0 if max(abs(float(then[0])), abs(float(then[-1]))) < HOTTEST else 8.0
     for old, new, change in TEMPERATURES:
         undo = f"taken as {new} and converted to {old}"
-        values, what = change(np.clip(then, -LARGEST / 2, LARGEST / 2)), f"look like {new} instead of {old}"
-        yield Candidate(FaultKind.CONVERTED, values, None, what, undo, price)
+        values, unit = change(np.clip(then, -LARGEST / 2, LARGEST / 2)), f"like {new} instead of {old}"
+        yield Candidate(FaultKind.CONVERTED, values, None, f"looks {unit}", undo, price, part=f"look {unit}")
 
 
 def _clocks(then: Floats, now: Floats) -> Iterator[Candidate]:
@@ -135,15 +138,17 @@ def _clocks(then: Floats, now: Floats) -> Iterator[Candidate]:
         return
     for moved in range(-11, 13):
         if moved:
-            what = f"hours moved by {moved:+d} (time zone)"
+            what = f"moved by {moved:+d} hours (time zone)"
             values = (then + moved) % CLOCK_HOURS
             yield Candidate(FaultKind.CLOCK_SHIFTED, values, float(moved), what, f"moved by {-moved:+d} hours")
 
 
 def _signs(then: Floats) -> Iterator[Candidate]:
-    yield Candidate(FaultKind.SIGN_FLIPPED, -then, -1.0, "have the opposite sign", "with the sign turned back")
+    sign, back = "the opposite sign", "with the sign turned back"
+    yield Candidate(FaultKind.SIGN_FLIPPED, -then, -1.0, f"has {sign}", back, part=f"have {sign}")
     if then[0] < 0 < then[-1]:
-        yield Candidate(FaultKind.SIGN_LOST, np.abs(then), None, "lost their minus sign", "", 1.0)
+        lost = "lost their minus sign"
+        yield Candidate(FaultKind.SIGN_LOST, np.abs(then), None, "all values lost their minus sign", "", 1.0, part=lost)
 
 
 def _fills(sides: Comparison) -> Iterator[Candidate]:
@@ -154,7 +159,7 @@ def _fills(sides: Comparison) -> Iterator[Candidate]:
     some = np.flatnonzero((grown >= LEAST_SHARE) & (sizes >= FEWEST_IN_A_HEAP))
     for at in some[np.argsort(-grown[some], kind="stable")[:MOST_FILLS]]:
         value, usual = float(values[at]), percent(float(was[at]) / sides.then.size)
-        what = f"are filled with {number(value)} (usually {usual} of rows)"
+        what = filled(number(value), float(sizes[at]) / sides.now.size, f"usually {usual}")
         cost = math.log(some.size) + sides.a_number / 2
         if was[at] > USUAL * sides.then.size:
             cost += sides.a_number  # what is often so is the more often by itself
@@ -171,8 +176,8 @@ def _cuts(sides: Comparison) -> Iterator[Candidate]:
         usual = float(beyond.mean())
         if not LEAST_SHARE <= usual < 1:
             continue
-        gone = f"rows {word} {number(limit)} are missing (usually {percent(usual)})"
-        clipped = f"clipped at {number(limit)} (usually {percent(usual)} of rows lie {word} it)"
+        gone = f"rows {word} {number(limit)} are missing (usually {percent(usual)} of rows)"
+        clipped = f"clipped at {number(limit)}; no rows {word} it (usually {percent(usual)})"
         price = sides.a_number
         yield Candidate(FaultKind.CLIPPED, held, limit, clipped, "", price, whole=True)
         price += LOSING if usual < 0.5 else 4 * LOSING  # noqa: PLR2004
@@ -192,7 +197,7 @@ def _measured(sides: Comparison) -> Iterator[Candidate]:
         for logarithm in _best(sides, factors, lambda logs, edges: edges / np.exp(logs), np.full(factors.size, 0.03)):
             near = any(abs(abs(logarithm) - math.log(unit)) < NEXT_TO for unit in UNITS)
             price = sides.a_number * (NEAR_PRICE if near else 2)
-            yield replace(scaled(then, math.exp(logarithm), price), measured=True)
+            yield scaled(then, math.exp(logarithm), price, measured=True)
     low, high = then[[int(0.1 * (then.size - 1)), int(0.9 * (then.size - 1))]].tolist()
     width = high - low
     if not 0 < width < LARGEST:
@@ -202,7 +207,7 @@ def _measured(sides: Comparison) -> Iterator[Candidate]:
     moves = np.concatenate([moves[np.abs(moves) > SCANNED_MOVES[0] * width], _far_moves(sides), steps])
     for moved in _best(sides, moves, lambda some, edges: edges - some, 0.05 * np.abs(moves)):
         value = _short(moved)
-        size = number(abs(value))
+        size = f"about {number(abs(value))}"
         word, back = ("raised", "lowered") if value > 0 else ("lowered", "raised")
         yield Candidate(
             FaultKind.OFFSET,

@@ -15,6 +15,7 @@ from bot.statistics.fault import (
     LEAST_EXPLAINED,
     LEAST_ROWS,
     LEAST_SHARE,
+    REMEDIES,
     FaultHypothesis,
     FaultKind,
     matches,
@@ -144,13 +145,12 @@ def _same_story(candidate: Candidate, other: FaultHypothesis) -> bool:
 
 
 def _hypothesis(candidate: Candidate, share: float, explained: float) -> FaultHypothesis:
-    hit = "" if share >= ALL_ROWS else f"{percent(share)} of rows "
-    sentence = f"{hit}{candidate.what}"
+    everywhere = candidate.whole or candidate.kind is FaultKind.FILLED or share >= ALL_ROWS
+    sentence = candidate.what if everywhere else f"{percent(share)} of rows {candidate.part or f'are {candidate.what}'}"
     if candidate.undo:
-        sentence += f"; {matches(share, candidate.undo)}"
-    return FaultHypothesis(
-        candidate.kind, candidate.factor, share, explained, sentence, candidate.undo or candidate.what
-    )
+        sentence += f"; {matches(candidate.undo, many=not everywhere)}"
+    undo = candidate.undo or REMEDIES[candidate.kind]
+    return FaultHypothesis(candidate.kind, candidate.factor, share, explained, sentence, undo)
 
 
 __all__ = [

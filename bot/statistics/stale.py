@@ -3,10 +3,10 @@
 import numpy as np
 
 from bot.statistics.columns import Floats
-from bot.statistics.fault import LEAST_ROWS, FaultHypothesis, FaultKind
+from bot.statistics.fault import LEAST_ROWS, REMEDIES, FaultHypothesis, FaultKind
 from bot.statistics.wording import percent
 
-REMEDY = "read the values from their source again"
+REMEDY = REMEDIES[FaultKind.STALE]
 LATEST = 50_000
 LEAST_MORE = 0.15
 MOST_USUAL = 0.5
@@ -48,7 +48,7 @@ def _resent(then: Floats, now: Floats) -> FaultHypothesis | None:
     if usual > LEAST_MORE / 3 or again - usual < LEAST_MORE:
         return None
     share = min(1.0, again)
-    sentence = f"{percent(share)} of rows are earlier rows once more, in the same order: the values look stale"
+    sentence = f"{percent(share)} of rows repeat earlier rows in the same order: the values look stale"
     return FaultHypothesis(FaultKind.STALE, None, share, min(1.0, (again - usual) / (1 - usual)), sentence, REMEDY)
 
 

@@ -85,3 +85,20 @@ def test_a_fault_that_began_in_the_window_says_since_when(written):
     assert found.sentence.startswith("amount at country = FR since 1 Nov 23:36 UTC: ")
     assert found.data["faults"][0]["factor"] == pytest.approx(100)
     assert "fault undone" in found.alt
+
+
+def test_the_sentence_has_one_pair_of_brackets_at_a_time(written):
+    now = columns(2000, 7)
+    now["amount"][np.random.default_rng(1).random(2000) < 0.6] = 0
+    found = ask(written(now, columns(5000, 2)), "cause feature=amount")
+    assert "% of rows are filled with 0 (usually 0 %; median 3" in found.sentence
+    assert ") (" not in found.sentence
+    assert "→ 0 EUR); this explains" in found.sentence
+    assert found.rows[0][-1] == "read the values from their source again"
+
+
+def test_a_category_of_blanks_can_be_seen(written):
+    now = columns(2000, 7)
+    now["country"] = np.where(now["country"] == "DE", "", now["country"])
+    found = ask(written(now, columns(5000, 2)), "cause feature=country")
+    assert found.sentence.startswith("country: DE is now called '' (empty text); taken as DE it matches the reference")

@@ -92,7 +92,7 @@ def test_the_share_of_rows_hit_is_estimated():
     first = explain_change(then, now)[0]
     assert first.share == pytest.approx(0.38, abs=0.03)
     assert first.explained > 0.9
-    assert first.sentence.endswith("% of rows multiplied by 60; divided by 60 they match the reference")
+    assert first.sentence.endswith("% of rows are multiplied by 60; divided by 60 they match the reference")
     assert first.undo == "divided by 60"
 
 
@@ -136,7 +136,11 @@ def words(rng, rows):
         (lambda x: np.where(x == "DE", "US", np.where(x == "US", "DE", x)), FaultKind.SWAPPED, "DE and US are swapped"),
         (lambda x: np.array([word.lower() for word in x]), FaultKind.RENAMED, "DE is now written 'de'"),
         (lambda x: np.where(x == "FR", "France", x), FaultKind.RENAMED, "FR is now called France"),
-        (lambda x: np.where(np.arange(x.size) % 3 == 0, "unknown", x), FaultKind.FILLED, "unknown is filled in (33 %"),
+        (
+            lambda x: np.where(np.arange(x.size) % 3 == 0, "unknown", x),
+            FaultKind.FILLED,
+            "33 % of rows are filled with unknown",
+        ),
         (lambda x: np.where(np.arange(x.size) % 4 == 0, None, x), FaultKind.NULLS, "25 % of rows are null"),
         (lambda x: x[x != "FR"], FaultKind.LOST, "FR is missing (usually 25"),
     ],
