@@ -42,7 +42,8 @@ def routes(database: Database, clock: Clock, checks: Checks, token: Callable[...
 
     @router.post("", summary="Run a check now")
     def run(wanted: Wanted) -> dict[str, Any]:
-        request = CheckRequest(wanted.check, wanted.params, wanted.model, wanted.at or clock.now())
+        now = clock.now()
+        request = CheckRequest(wanted.check, wanted.params, wanted.model, wanted.at or now, now)
         with database.reading() as session:
             known = checks.known(session, request.name, request.model, request.at)
         return checks.run(request, known).as_json()

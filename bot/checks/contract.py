@@ -12,12 +12,16 @@ MOST_ROWS = 8
 
 @dataclass(frozen=True, slots=True)
 class CheckRequest:
-    """`params` are as typed (`feature=amount window=1h`); `at` is the end of the window when none is named."""
+    """`params` are as typed (`feature=amount window=1h`); `at` is the end of the window when none is named.
+
+    now: when it is asked, which may be later; None: at `at`.
+    """
 
     name: str
     params: Mapping[str, str]
     model: str | None
     at: datetime
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,8 @@
-"""How old the newest row and the newest label are, against the longest pause there usually is between them."""
+"""How old the newest row and the newest label are, against the longest pause there usually is between them.
+
+Asked of a moment that is past, only what is dated up to it counts. What is dated after the moment of asking is a fault
+of a clock.
+"""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +14,7 @@ from bot.charts import bars
 from bot.checks.contract import CheckResult
 from bot.checks.registry import Question
 from bot.core.errors import BotError
+from bot.data import ModelRows
 
 LOOKED_AT = (timedelta(days=14), timedelta(days=90))
 ENOUGH = 50
@@ -17,6 +22,8 @@ LEAST_MOMENTS = 3
 MOST_READ = 200_000
 OVER = 1.5
 LEAST = timedelta(minutes=1)
+INSTANT = timedelta(microseconds=1)
+LOOKED_BACK = (timedelta(hours=1), timedelta(days=1), timedelta(days=14))
 ONCE, AGAIN_WITHIN = 3.0, timedelta(days=3)
 """A pause over three times the next longest, in three days or more, was an outage: what is daily would come again."""
 UNITS = (
@@ -30,7 +37,10 @@ Moments = NDArray[np.datetime64]
 
 @dataclass(frozen=True, slots=True)
 class Arrivals:
-    """what: `row` or `label`. pause: the longest usual one between two of them; seen: over which time."""
+    """what: `row` or `label`. pause: the longest usual one between two of them; seen: over which time.
+
+    ahead: how far the newest of all is dated in the future, which `latest` and `age` leave aside.
+    """
 
     what: str
     latest: datetime
@@ -38,6 +48,7 @@ class Arrivals:
     pause: timedelta
     seen: timedelta
     notes: tuple[str, ...] = ()
+    ahead: timedelta = timedelta(0)
 
     @property
     def limit(self) -> timedelta:
@@ -45,14 +56,16 @@ class Arrivals:
 
     @property
     def stale(self) -> bool:
-        return self.age > self.limit or self.age < -self.limit
+        return self.age > self.limit or self.ahead > self.limit
 
     def said(self, name: str) -> str:
-        since = f"(from {self.latest.day} {self.latest:%b %H:%M:%S} UTC)"
         start = f"The newest {self.what} of {name}"
-        if self.age < timedelta(0):
-            ahead = f"{words(-self.age)} in the future of when this was asked for {since}"
-            return f"{start} lies {ahead}; if that is now, look at the clock and time zone"
+        if self.ahead > self.limit:
+            return (
+                f"{start} is dated {words(self.ahead)} in the future; look at the clock and time zone of what writes"
+                f" it (without such, the newest is {words(self.age)} old)"
+            )
+        since = f"(from {_dated(self.latest)})"
         return (
             f"{start} is {words(self.age)} old {since}; the longest pause in {words(self.seen)} was {words(self.pause)}"
         )
@@ -60,10 +73,13 @@ class Arrivals:
 
 def run(question: Question) -> CheckResult:
     name, at = question.model.name, question.at
-    latest = question.rows.latest("predictions")
-    if latest is None:
+    last = question.rows.latest("predictions")
+    if last is None:
         return CheckResult("no data", f"{name} has no rows at all.")
-    rows = _rows(question, latest)
+    latest = newest_until(question.rows, at) if last > at else last
+    if latest is None:
+        return CheckResult("no data", f"{name} has no rows up to {_dated(at)}; its newest is from {_dated(last)}.")
+    rows = _rows(question, latest, last)
     if rows is None:
         sentence = f"The newest row of {name} is {words(at - latest)} old; it has too few rows to say what is usual."
         return CheckResult("too few rows", sentence, window_end=at)
@@ -102,19 +118,20 @@ def run(question: Question) -> CheckResult:
     )
 
 
-def _rows(question: Question, latest: datetime) -> Arrivals | None:
-    """Pauses between rows, over the shortest time that shows enough of them; None: too few rows."""
+def _rows(question: Question, latest: datetime, last: datetime) -> Arrivals | None:
+    """Pauses between rows, over the shortest time that shows enough of them; None: too few rows. last: of all rows."""
     rows, time = question.rows, question.rows.data.time
     earliest = rows.earliest("predictions") or latest
     found: Arrivals | None = None
     for length in LOOKED_AT:
         start = max(latest - length, earliest)
-        read = rows.window("predictions", start, latest + timedelta(microseconds=1), [time], most=MOST_READ)
+        read = rows.window("predictions", start, latest + INSTANT, [time], most=MOST_READ)
         moments = _in_order(read.columns[time])
         pause = longest_pause(moments)
         if pause is None:
             continue
-        found = Arrivals("row", latest, question.at - latest, pause, latest - start, read.notes)
+        notes, ahead = (*read.notes, *_left_out(question, "rows", last)), _ahead(question, last)
+        found = Arrivals("row", latest, question.at - latest, pause, latest - start, notes, ahead)
         if moments.size >= ENOUGH:
             break
     return found
@@ -131,12 +148,43 @@ def _labels(question: Question) -> tuple[Arrivals | None, tuple[str, ...]]:
         return None, (f"labels: {error.message}",)
     if column.dtype.kind != "M":
         return None, (f"the labels' `{labels.time}` holds no timestamps, so their age is not known",)
-    moments = _in_order(column)
+    everything = _in_order(column)
+    moments = everything[everything <= np.datetime64(question.at.astimezone(UTC).replace(tzinfo=None), "us")]
     pause = longest_pause(moments)
     if pause is None:
         return None, ("too few labels to say how often they come",)
-    latest, earliest = _moment(moments[-1]), _moment(moments[0])
-    return Arrivals("label", latest, question.at - latest, pause, latest - earliest), ()
+    latest, earliest, last = (_moment(one) for one in (moments[-1], moments[0], everything[-1]))
+    found = Arrivals("label", latest, question.at - latest, pause, latest - earliest, ahead=_ahead(question, last))
+    return found, _left_out(question, "labels", last)
+
+
+def newest_until(rows: ModelRows, at: datetime) -> datetime | None:
+    """The time of the newest row not after `at`; None: there is none. It is searched for, not read, in many rows."""
+    end, most = at + INSTANT, min(MOST_READ, rows.limits.rows)
+    start = next((at - one for one in LOOKED_BACK if rows.count("predictions", at - one, end)), None)
+    start = start or rows.earliest("predictions")
+    if start is None or start > at:
+        return None
+    while end - start > 2 * INSTANT and rows.count("predictions", start, end) > most:
+        middle = start + (end - start) / 2
+        start, end = (middle, end) if rows.count("predictions", middle, end) else (start, middle)
+    time = rows.data.time
+    return _moment(_in_order(rows.window("predictions", start, end, [time], most=most).columns[time])[-1])
+
+
+def _ahead(question: Question, last: datetime) -> timedelta:
+    return max(timedelta(0), last - max(question.at, question.now or question.at))
+
+
+def _left_out(question: Question, what: str, last: datetime) -> tuple[str, ...]:
+    """Of a moment that is past one wants to know how it was then."""
+    if question.now is None or question.at >= question.now or last <= question.at:
+        return ()
+    return (f"only {what} up to {_dated(question.at)} count; there are later ones",)
+
+
+def _dated(moment: datetime) -> str:
+    return f"{moment.day} {moment:%b %H:%M:%S} UTC"
 
 
 def longest_pause(moments: Moments) -> timedelta | None:

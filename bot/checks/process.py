@@ -54,6 +54,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
             rows=open_model(model, Path(asked["base"]), limits),
             at=datetime.fromisoformat(asked["at"]),
             known=TypeAdapter(Known).validate_python(asked["known"]),
+            now=datetime.fromisoformat(asked["now"]) if asked["now"] else None,
         )
         result = import_module(asked["room"]).run(question)
     except BotError as error:

@@ -35,7 +35,7 @@ class FeatureParams(Params):
 class Question:
     """One check asked of one model. `at` is where the window ends; `known`: what the database has near it.
 
-    `prometheus`: the server of muster.yaml, for a check that asks it.
+    `prometheus`: the server of muster.yaml, for a check that asks it. `now`: when it is asked; None: at `at`.
     """
 
     params: Params
@@ -44,6 +44,7 @@ class Question:
     at: datetime
     known: Known = NOTHING
     prometheus: "PrometheusServer | None" = None
+    now: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,13 +45,15 @@ def run_check(
     start = time.monotonic()
     if not check.needs_rows:
         named = model or Model(name=request.model or "this model")
-        answer = check.load()(Question(params, named, None, request.at, known, prometheus))  # type: ignore[arg-type]
+        question = Question(params, named, None, request.at, known, prometheus, request.now)  # type: ignore[arg-type]
+        answer = check.load()(question)
     elif model is None or model.data is None:
         answer = CheckResult(NOT_CONFIGURED, what_to_add(request.model))
     elif isolated:
         answer = _in_process(check, request, model, base, limits, known)
     else:
-        answer = _here(check, Question(params, model, open_model(model, base, limits), request.at, known))
+        rows = open_model(model, base, limits)
+        answer = _here(check, Question(params, model, rows, request.at, known, now=request.now))
     return replace(answer, seconds=time.monotonic() - start)
 
 
@@ -86,6 +88,7 @@ def _in_process(
         "limits": limits.model_dump(mode="json"),
         "base": str(base.resolve()),
         "at": request.at.isoformat(),
+        "now": request.now.isoformat() if request.now else None,
         "secrets": _secrets(model),
         "known": TypeAdapter(Known).dump_python(known, mode="json"),
         "memory_mib": limits.memory_mib,

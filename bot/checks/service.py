@@ -148,7 +148,7 @@ class Checks:
         onset = incident.onset_at if incident else now
         check = self.registry.find(row.name)
         at = row.window_end or (now if check.needs_rows or check.asks_prometheus else onset)
-        request = CheckRequest(name=row.name, params=row.params, model=row.model, at=at)
+        request = CheckRequest(name=row.name, params=row.params, model=row.model, at=at, now=now)
         return row.id, request, self.known(session, row.name, row.model, at, row.incident_id)
 
     def _keep(self, session: Session, number: int, result: CheckResult, now: datetime) -> None:

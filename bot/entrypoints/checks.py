@@ -69,7 +69,7 @@ def run(
             raise BotError(f"Which model? Add --model; there is {there}.")
         model = with_data[0]
     now = SystemClock().now()
-    request = CheckRequest(check.name, given, model, _moment(at) or now)
+    request = CheckRequest(check.name, given, model, _moment(at) or now, now)
     known = NOTHING
     if check.asks_database or not (check.needs_rows or check.asks_prometheus):
         prepare_database(settings)

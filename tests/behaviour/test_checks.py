@@ -115,3 +115,14 @@ def test_a_quick_check_is_not_announced(faulty):
     faulty.advance(seconds=5)
     assert len(said(faulty)) == 1
     assert not any("still running" in message["text"] for message in channel(faulty).messages)
+
+
+def test_of_a_moment_that_is_past_nothing_lies_in_the_future(faulty):
+    past = (NOW - timedelta(hours=2)).isoformat()
+    body = {"check": "freshness", "model": "eta", "at": past}
+    by_api = faulty.http.post("/v1/checks", json=body, headers={"Authorization": f"Bearer {API}"}).json()
+    told = CliRunner().invoke(app, ["check", "run", "freshness", "--at", past, "--json"])
+    by_terminal = json.loads(told.stdout)
+    assert by_api["sentence"] == by_terminal["sentence"]
+    assert by_api["verdict"] == by_terminal["verdict"] == "fresh"
+    assert "only rows up to 2 Nov 01:00:00 UTC count; there are later ones" in by_api["notes"]

@@ -5,10 +5,13 @@ from datetime import UTC, timedelta
 import numpy as np
 import pytest
 
+from bot.catalog.config import Limits
 from bot.catalog.load import load_catalog
 from bot.checks.contract import CheckRequest
+from bot.checks.freshness import newest_until
 from bot.checks.known import Known, KnownAlert, KnownTrouble
 from bot.checks.service import Checks
+from bot.data import open_model
 from tests.unit.checks import answers, loans
 
 SEED = 20261123
@@ -26,10 +29,10 @@ def columns(count, seed=SEED):
     }
 
 
-def ask(folder, line, at=NOW):
+def ask(folder, line, at=NOW, now=None):
     checks = Checks(load_catalog(folder / "muster.yaml"), folder, isolated=False)
     check, params = checks.registry.read_line(line)
-    result = checks.run(CheckRequest(check.name, params, "eta", at))
+    result = checks.run(CheckRequest(check.name, params, "eta", at, now))
     assert result.verdict in {*check.verdicts, "not configured"}, result
     assert result.sentence.endswith(".")
     assert len(result.rows) <= 8
@@ -127,9 +130,60 @@ def test_fresh_rows_and_stale_ones(write):
     found = ask(folder, "freshness", at=NOW + 3 * HOUR)
     assert found.verdict == "stale"
     assert found.sentence.startswith("The newest row of eta is 3 h old")
+
+
+def test_rows_dated_in_the_future_are_a_fault_of_a_clock(write):
+    folder = write(columns(1000), earlier=columns(30_000, 2))
     future = ask(folder, "freshness", at=NOW - 3 * HOUR)
     assert future.verdict == "stale"
-    assert "in the future" in future.sentence
+    assert future.sentence.startswith("The newest row of eta is dated 3 h in the future; look at the clock")
+    assert future.sentence.endswith("(without such, the newest is 2 s old).")
+
+
+def test_of_a_moment_that_is_past_only_the_rows_up_to_it_count(write):
+    folder = write(columns(1000), earlier=columns(30_000, 2))
+    found = ask(folder, "freshness", at=NOW - 3 * HOUR, now=NOW + 90 * HOUR)
+    assert found.verdict == "fresh"
+    assert "future" not in found.sentence
+    assert found.notes[-1] == "only rows up to 1 Nov 21:00:00 UTC count; there are later ones"
+    assert not ask(folder, "freshness", at=NOW + 3 * HOUR, now=NOW + 90 * HOUR).notes
+
+
+def test_an_outage_of_the_past_is_seen_from_within_it(write):
+    folder = write(columns(100))
+    hourly(folder, [20] * 60 + [0] * 20 + [20] * 100)
+    began = NOW - 80 * HOUR
+    assert ask(folder, "freshness", at=began + 10 * HOUR, now=NOW).verdict == "stale"
+    assert "is 10 h old" in ask(folder, "freshness", at=began + 10 * HOUR, now=NOW).sentence
+    assert ask(folder, "freshness", at=began - HOUR, now=NOW).verdict == "fresh"
+
+
+def test_a_clock_ahead_shows_in_the_past_as_well(write):
+    folder = write(columns(1000), earlier=columns(30_000, 2))
+    found = ask(folder, "freshness", at=NOW - 10 * HOUR, now=NOW - 5 * HOUR)
+    assert found.verdict == "stale"
+    assert "dated 5 h in the future" in found.sentence
+
+
+def test_before_the_first_row_there_is_nothing(write):
+    folder = write(columns(1000), earlier=columns(30_000, 2))
+    found = ask(folder, "freshness", at=NOW - 100 * HOUR, now=NOW)
+    assert found.verdict == "no data"
+    assert "no rows up to 28 Oct 20:00:00 UTC" in found.sentence
+
+
+@pytest.mark.parametrize("most", [7, 300])
+def test_the_newest_row_of_very_many_is_searched_for(write, most):
+    folder = write(columns(1000), earlier=columns(30_000, 2))
+    rows = open_model(load_catalog(folder / "muster.yaml").models[0], folder, Limits())
+    rows.limits = Limits.model_construct(rows=most, seconds=30, memory_mib=2048, scan_gib=20)
+    times = rows.data.time
+    for at in (NOW - 3 * HOUR, NOW - timedelta(minutes=7), NOW - 20 * HOUR):
+        frame = open_model(load_catalog(folder / "muster.yaml").models[0], folder, Limits()).window(
+            "predictions", None, at + timedelta(microseconds=1), [times]
+        )
+        newest = frame.columns[times].max().astype("datetime64[us]").item().replace(tzinfo=UTC)
+        assert newest_until(rows, at) == newest
 
 
 def test_batches_once_a_day_are_fresh_for_a_day(write):
