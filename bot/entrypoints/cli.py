@@ -10,6 +10,7 @@ from bot.core.errors import BotError
 from bot.entrypoints import monitor_looks  # noqa: F401 - adds its commands
 from bot.entrypoints.backtest import backtest
 from bot.entrypoints.baselines import baseline_app
+from bot.entrypoints.budget import budget
 from bot.entrypoints.checks import check_app
 from bot.entrypoints.init import init
 from bot.entrypoints.monitors import monitor_app
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 route_app = typer.Typer(help="Which alerts deserve a person.", no_args_is_help=True)
 app.command()(backtest)
+app.command()(budget)
 app.command()(init)
 app.add_typer(route_app, name="route")
 app.add_typer(check_app, name="check")

@@ -2,7 +2,7 @@
 
 import getpass
 import json
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -25,15 +25,19 @@ Key = Annotated[str, typer.Argument(help="model/monitor, or the monitor's name a
 @monitor_app.command("explain")
 def explain_monitor(key: Key, as_json: AsJson = False) -> None:
     """What a monitor watches, against what, how often it may be wrong, and what it found last."""
-    from bot.monitoring.explain import explain, find
+    from bot.data import open_model
+    from bot.monitoring.explain import explain, find, hint
 
-    _, catalog, database = opened()
+    base, catalog, database = opened()
     try:
         with database.reading() as session:
             one = find(catalog, key)
             lines = explain(session, catalog, one)
     finally:
         database.close()
+    with suppress(BotError):  # rows that can't be read are what its state says already
+        found = hint(one, open_model(one.model, base, catalog.limits))
+        lines += [("hint", found)] if found else []
     if as_json:
         print(json.dumps({"monitor": one.key, **dict(lines)}, indent=2))
         return

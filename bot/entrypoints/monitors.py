@@ -83,11 +83,13 @@ def opened() -> "tuple[Path, Catalog, Database]":
     from bot.catalog.load import load_catalog
     from bot.core.database import Database
     from bot.core.settings import Settings
+    from bot.entrypoints.serve import prepare_database
 
     settings = Settings()
     catalog = load_catalog(settings.config)
     if not any(model.monitors for model in catalog.models):
         raise BotError("No monitors are configured. Add `monitors:` to a model of muster.yaml; see the README.")
+    prepare_database(settings)
     base = settings.config.absolute().parent if settings.config else Path.cwd()
     return base, catalog, Database(settings.database_url)
 

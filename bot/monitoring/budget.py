@@ -7,7 +7,7 @@ from bot.catalog.config import Catalog
 from bot.monitoring.watched import Watched, watched
 
 WEEK = timedelta(days=7)
-MOST_RATE, LEAST_RATE = 0.01, 1e-6
+MOST_RATE, LEAST_RATE = 0.01, 1e-9
 TIER_WEIGHTS = {1: 4.0, 2: 2.0, 3: 1.0}
 QUIET = 1.0
 """What a monitor that pages nobody may say wrongly, a week."""

@@ -8,11 +8,14 @@ from sqlmodel import Session, col, select
 from bot.catalog.config import Catalog, Monitor
 from bot.catalog.values import format_duration
 from bot.core.errors import unknown
+from bot.data import ModelRows
 from bot.monitoring.budget import alarm_rates, weekly_shares
 from bot.monitoring.finding import State
+from bot.monitoring.references import rhythm_hint
 from bot.monitoring.shadow.messages import told, watching
 from bot.monitoring.shadow.service import record_of
 from bot.monitoring.watched import Watched, watched
+from bot.monitoring.windows import newest
 from bot.statistics.wording import number, percent
 from bot.tables import MonitorResult, MonitorState
 
@@ -46,6 +49,15 @@ def explain(session: Session, catalog: Catalog, one: Watched) -> list[tuple[str,
         lines.append(("accepted", f"by {state.changed_by} at {state.changed_at:%Y-%m-%d %H:%M} UTC"))
     lines.append(("now", f"{state.state.replace('_', ' ')}: {state.sentence}".rstrip(": ")))
     return [*lines, *_last(session, one)]
+
+
+def hint(one: Watched, rows: ModelRows) -> str | None:
+    """What another setting would make of the monitor's rhythm; None: nothing."""
+    latest = rows.latest("predictions")
+    if latest is None:
+        return None
+    window = newest(latest, one.monitor.window, one.monitor.lateness, one.step)
+    return rhythm_hint(one, rows, window)
 
 
 def _effect(one: Watched) -> str:

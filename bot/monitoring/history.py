@@ -45,16 +45,30 @@ def past_of(session: Session, one: Watched, window: Window) -> Past:
         )
     )
     outside = frozenset(Window(start, end) for start, end in results)
-    incidents = session.exec(
-        select(Incident).where(
-            Incident.model == one.model.name,
-            col(Incident.onset_at) < window.start,
-            or_(col(Incident.resolved_at).is_(None), col(Incident.resolved_at) > since),
-        )
-    ).all()
+    incidents = _incidents(session, one, since, window.start)
     trouble = [incident for incident in incidents if not _forgiven(incident)]
     fine = [incident for incident in incidents if _forgiven(incident)]
     return Past(outside, [_stretch(one) for one in trouble], [_stretch(one) for one in fine])
+
+
+def troubles(session: Session, one: Watched, since: datetime, until: datetime) -> list[Window]:
+    """Stretches in which something was really wrong with the model, or may be: what nobody called a false alarm."""
+    none = {*_FORGIVEN, Resolution.UNTOUCHED}
+    return [
+        _stretch(incident)
+        for incident in _incidents(session, one, since, until)
+        if incident.resolution not in none and incident.verdict not in _FORGIVING
+    ]
+
+
+def _incidents(session: Session, one: Watched, since: datetime, until: datetime) -> Sequence[Incident]:
+    return session.exec(
+        select(Incident).where(
+            Incident.model == one.model.name,
+            col(Incident.onset_at) < until,
+            or_(col(Incident.resolved_at).is_(None), col(Incident.resolved_at) > since),
+        )
+    ).all()
 
 
 def _forgiven(incident: Incident) -> bool:

@@ -25,6 +25,7 @@ from bot.monitoring.due import Claim, any_due, claim, claim_now, held, release, 
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.judging import judge
 from bot.monitoring.known import end_of_event, known_of
+from bot.monitoring.limits import rates
 from bot.monitoring.revisions import COUNTED, PAUSE, changed, looked_at, looks_complete, matured
 from bot.monitoring.service import keep
 from bot.monitoring.shadow.deliveries import present
@@ -40,6 +41,7 @@ MOST_A_TURN = 12
 BY_THE_CLOCK = frozenset({MonitorMetric.ROW_COUNT, MonitorMetric.FRESHNESS})
 """What is missing is what these look for: they judge a window also when no row came."""
 PAUSE_SECONDS = 2.0
+LEARNT_EVERY = timedelta(hours=1)
 LIVE = 3
 """A stream is live when its last window was judged within this many window lengths of its end."""
 Opener = Callable[[Model, Path, Limits], ModelRows]
@@ -59,6 +61,7 @@ class Monitors:
         self.paging = [key for key, one in self.watched.items() if one.pages]
         self._introduced = False
         self._judged = 0
+        self._learnt: datetime | None = None
         self._sizes: dict[str, tuple[Window, int | None]] = {}
         self._revisited: dict[str, datetime] = {}
         self._opened: dict[str, tuple[ModelRows, datetime | None]] = {}
@@ -77,6 +80,7 @@ class Monitors:
         if not self.watched:
             return 0
         self._introduce()
+        self._learn()
         self._opened.clear()
         self._judged = 0
         for _ in range(MOST_A_TURN * len(self.watched)):
@@ -99,6 +103,14 @@ class Monitors:
             if shadowed:
                 present(session, shadowed, now)
         self._introduced = True
+
+    def _learn(self) -> None:
+        """Read the limits anew from what all monitors have found; they move slowly."""
+        now = self.clock.now()
+        if self._learnt is None or now - self._learnt >= LEARNT_EVERY:
+            with self.database.reading() as session:
+                self.rates = rates(session, self.house.catalog, now)
+            self._learnt = now
 
     def _turn(self, mine: Claim) -> None:
         """Look at one monitor, then give it back."""

@@ -1,0 +1,155 @@
+"""The limits a team's monitors judge by: one budget, split over pools of like monitors, read from their pooled past."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+from sqlmodel import Session, col, select
+
+from bot.catalog.config import Catalog, Route
+from bot.monitoring.budget import LEAST_RATE, MOST_RATE, WEEK, alarm_rates, weekly_shares
+from bot.monitoring.finding import State
+from bot.monitoring.history import Past, troubles
+from bot.monitoring.service import ASKED, SOURCE
+from bot.monitoring.watched import Watched, watched
+from bot.monitoring.windows import Window
+from bot.statistics.budget import Limit, Pool, Realised, pool_limit, realised
+from bot.statistics.columns import Floats
+from bot.tables import Alert, Incident, MonitorResult, MonitorState, Resolution, Verdict
+
+LOOKED_BACK = timedelta(weeks=26)
+REALISED = timedelta(weeks=8)
+_JUDGED = (State.OK, State.FIRING)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolState:
+    """Like monitors of a team and their common limit. name: what they have in common (`class_share`)."""
+
+    team: str
+    name: str
+    keys: tuple[str, ...]
+    limit: Limit
+
+    @property
+    def alarm_rate(self) -> float:
+        return min(max(self.limit.alarm_rate, LEAST_RATE), MOST_RATE)
+
+    def certified_at(self, now: datetime) -> datetime:
+        """When the past became long enough, or will have."""
+        return now - timedelta(weeks=self.limit.weeks - self.limit.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class TeamState:
+    """A team's budget and what came of it. unjudged: pages nobody has given a verdict on; they count as true."""
+
+    team: str
+    budget: float
+    pools: tuple[PoolState, ...]
+    pages: int
+    unjudged: int
+    realised: Realised
+
+
+def pools(session: Session, catalog: Catalog, now: datetime) -> list[PoolState]:
+    """Every pool of every team: the paging monitors of one metric; a monitor with a budget of its own stands alone."""
+    shares = weekly_shares(catalog)
+    found = []
+    for (team, name), members in _pools(catalog).items():
+        past = [_surprises(session, one, now) for one in members]
+        budget = sum(shares[one.key] for one in members)
+        per_week = tuple(WEEK / one.step for one in members)
+        limit = pool_limit(Pool(tuple(past), per_week, budget))
+        found.append(PoolState(team, name, tuple(one.key for one in members), limit))
+    return found
+
+
+def rates(session: Session, catalog: Catalog, now: datetime) -> Mapping[str, float]:
+    """The chance each monitor has to alarm on an ordinary window, by what the pools have learnt."""
+    learnt = {key: pool.alarm_rate for pool in pools(session, catalog, now) for key in pool.keys}
+    return {**alarm_rates(catalog), **learnt}
+
+
+def teams(session: Session, catalog: Catalog, now: datetime) -> list[TeamState]:
+    """Each team with monitors: what was promised, and what happened in the last eight weeks."""
+    every = watched(catalog)
+    states = pools(session, catalog, now)
+    found = []
+    for team in sorted({one.model.team for one in every.values()}):
+        paging = [one for one in every.values() if one.model.team == team and one.pages]
+        pages, false, unjudged = _pages(session, paging, now)
+        budget = catalog.team_named(team).budget
+        weeks = _watching(session, paging, now) / WEEK
+        mine = tuple(pool for pool in states if pool.team == team)
+        found.append(TeamState(team, budget, mine, pages, unjudged, realised(false, weeks, budget)))
+    return found
+
+
+def _pools(catalog: Catalog) -> dict[tuple[str, str], list[Watched]]:
+    found: dict[tuple[str, str], list[Watched]] = {}
+    for one in watched(catalog).values():
+        if one.pages and one.monitor.rule is None:
+            name = one.key if one.monitor.budget is not None else one.monitor.metric.value
+            found.setdefault((one.model.team, name), []).append(one)
+    return found
+
+
+def _surprises(session: Session, one: Watched, now: datetime) -> Floats:
+    """What ordinary windows of a monitor gave: without incidents, and judged by half of today's baseline or more."""
+    results = session.exec(
+        select(MonitorResult)
+        .where(
+            MonitorResult.key == one.key,
+            col(MonitorResult.state).in_(_JUDGED),
+            col(MonitorResult.window_end) > now - LOOKED_BACK,
+        )
+        .order_by(col(MonitorResult.window_end))
+    ).all()
+    trouble = Past(incidents=troubles(session, one, now - LOOKED_BACK, now))
+    learnt = [len(result.data.get("before", ())) for result in results]
+    usual = max(learnt, default=0)
+    kept = [
+        result.surprise if result.surprise is not None else np.nan
+        for result, before in zip(results, learnt, strict=True)
+        if 2 * before >= usual
+        and ASKED not in result.data
+        and not trouble.leaves_out(Window(result.window_start, result.window_end))
+    ]
+    return np.array(kept, dtype=np.float64)
+
+
+def _pages(session: Session, paging: Sequence[Watched], now: datetime) -> tuple[int, int, int]:
+    """Pages of the monitors: all, those judged false, and those nobody judged."""
+    names = {(one.model.name, one.monitor.name) for one in paging}
+    found = session.exec(
+        select(Alert, Incident)
+        .join(Incident, col(Alert.incident_id) == col(Incident.id))
+        .where(
+            Alert.source == SOURCE.name,
+            col(Alert.first_seen_at) > now - REALISED,
+            Alert.route == Route.PAGE,
+        )
+    ).all()
+    mine = [(alert, incident) for alert, incident in found if (alert.model, alert.monitor) in names]
+    false = sum(_is_false(alert, incident) for alert, incident in mine)
+    unjudged = sum(alert.verdict is None and incident.resolution is None for alert, incident in mine)
+    return len(mine), false, unjudged
+
+
+def _is_false(alert: Alert, incident: Incident) -> bool:
+    if alert.verdict is not None:
+        return alert.verdict == Verdict.NOISE
+    return incident.verdict == Verdict.NOISE or incident.resolution in {Resolution.FALSE_ALARM, Resolution.UNTOUCHED}
+
+
+def _watching(session: Session, paging: Sequence[Watched], now: datetime) -> timedelta:
+    """How long the team's monitors have been telling, eight weeks at most."""
+    states = session.exec(
+        select(MonitorState).where(
+            col(MonitorState.key).in_([one.key for one in paging]), col(MonitorState.shadow).is_(False)
+        )
+    ).all()
+    begun = min((state.changed_at or state.introduced_at for state in states), default=now)
+    return min(now - begun, REALISED)
