@@ -3,8 +3,9 @@
 from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session
+from sqlmodel import Session, col, select
 
+from bot.checks.contract import NOT_CONFIGURED
 from bot.checks.messages import answer_text
 from bot.outbox.kinds import Kind, Message, MessageKind, NotYetError, Upload, UploadKind
 from bot.outbox.queue import Priority, put
@@ -31,10 +32,26 @@ def _progress(session: Session, row: OutboxRow, _now: datetime) -> Message | Non
     return Message(channel=channel, text=text, thread_ts=thread)
 
 
-def _answer(session: Session, row: OutboxRow, _now: datetime) -> Message:
+def _answer(session: Session, row: OutboxRow, _now: datetime) -> Message | None:
     run = session.get_one(CheckRun, row.payload["check"])
+    if _said_by_another(session, run):
+        return None
     channel, thread = _place(session, run)
     return Message(channel=channel, text=answer_text(run), thread_ts=thread)
+
+
+def _said_by_another(session: Session, run: CheckRun) -> bool:
+    """Checks of one step that lack the same setting say so once."""
+    if run.step_run_id is None or run.verdict != NOT_CONFIGURED:
+        return False
+    alike = select(CheckRun.id).where(
+        CheckRun.step_run_id == run.step_run_id,
+        CheckRun.requested_at == run.requested_at,
+        CheckRun.verdict == run.verdict,
+        CheckRun.sentence == run.sentence,
+        col(CheckRun.id) < run.id,
+    )
+    return session.exec(alike).first() is not None
 
 
 def _answered(session: Session, row: OutboxRow, now: datetime, _channel: str, _ts: str) -> None:

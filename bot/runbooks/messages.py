@@ -51,7 +51,7 @@ def step_message(step: StepRun, facts: StepFacts, now: datetime) -> tuple[str, l
     if step.state != StepState.RUNNING:
         return head, [ContextBlock(elements=[MarkdownTextObject(text=_collapsed(step, of))])]
     lines = [f"*{escape(head)}*", to_mrkdwn(facts.text)]
-    lines += [_check_line(place, run) for place, run in facts.checks]
+    lines += _check_lines([run for _, run in facts.checks])
     if step.note:
         lines.append(f"Recorded: {escape(step.note)}")
     if facts.document.question:
@@ -73,10 +73,19 @@ def _collapsed(step: StepRun, of: int) -> str:
     return clip(f"{sign} Step {step.position} of {of} · {escape(step.title)}{answer}{who}{when}", 2000)
 
 
-def _check_line(_place: int, run: CheckRun) -> str:
+def _check_lines(runs: Sequence[CheckRun]) -> list[str]:
+    """A line for each check; checks that say the very same share one."""
+    alike: dict[tuple[str | None, str] | int, list[CheckRun]] = {}
+    for place, run in enumerate(runs):
+        alike.setdefault((run.verdict, run.sentence) if run.state == CheckState.DONE else place, []).append(run)
+    return [_check_line(some) for some in alike.values()]
+
+
+def _check_line(runs: Sequence[CheckRun]) -> str:
+    run, names = runs[0], ", ".join(f"*{name}*" for name in dict.fromkeys(one.name for one in runs))
     if run.state != CheckState.DONE:
-        return f"… *{run.name}* is running"
-    return f"{mark(run.verdict)} *{run.name}* {run.verdict}: {escape(clip(run.sentence, 350))}"
+        return f"… {names} is running"
+    return f"{mark(run.verdict)} {names} {run.verdict}: {escape(clip(run.sentence, 350))}"
 
 
 def _hints(facts: StepFacts) -> list[str]:

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bot.catalog.load import load_catalog
+from bot.checks.catalogue import CHECKS
 from bot.core.shipped import shipped
 from tests.unit.checks import flights
 
@@ -181,3 +182,24 @@ def test_a_step_is_escalated_by_hand(eta):
     asked = [row["text"] for row in eta.get("/v1/incidents/1/timeline") if row["kind"] == "step.escalated"]
     assert asked == ["<@U1> asked for help with “Validate the data and the answers”"]
     assert "called" in shown(steps(eta)[0])
+
+
+def test_what_is_not_configured_is_said_once_a_step(guided):
+    guided.fire(model="fraud-v3", severity="page", kind="prediction")
+    hint = "Muster does not know where fraud-v3's rows lie"
+    [step] = steps(guided)
+    timeline = guided.get("/v1/incidents/1/timeline")
+    ran = [row["text"].partition(":")[0] for row in timeline if row["kind"] == "check.finished"]
+    need_rows = list(dict.fromkeys(name for name in ran if CHECKS.find(name).needs_rows))
+    assert len(need_rows) > 1
+    assert f"? {', '.join(f'*{name}*' for name in need_rows)} not configured: {hint}" in shown(step)
+    assert shown(step).count(hint) == 1
+
+    def replies():
+        return [one["text"] for one in channel(guided).messages if one.get("thread_ts") == step["ts"]]
+
+    assert sum(hint in text for text in replies()) == 1
+    guided.advance(seconds=30)
+    guided.click("Run checks again", user="U2")
+    assert sum(hint in text for text in replies()) == 2, "who asks again is answered again"
+    assert shown(steps(guided)[0]).count(hint) == 1
