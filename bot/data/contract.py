@@ -8,6 +8,7 @@ from typing import Any, Literal, Protocol
 from numpy.typing import NDArray
 
 from bot.catalog.config import Limits, ModelData
+from bot.data.by_segment import SegmentSums
 from bot.statistics.groups import Groups
 from bot.statistics.profiles import Profile
 
@@ -93,6 +94,14 @@ class ModelRows(Protocol):
         self, column: str, value: Value, start: datetime, end: datetime, step: timedelta
     ) -> list[tuple[datetime, int, int]]:
         """Rows of one class, and all rows, in each window of `step` from start to end; also the empty ones."""
+
+    def sums_by(
+        self, by: str, outcome: OutcomeColumn | None, start: datetime, end: datetime, step: timedelta
+    ) -> SegmentSums:
+        """Rows and sums of the outcome for each value of `by` in each window of `step` from start to end.
+
+        Rows are all rows; those with a number, for the mean of a column. Without an outcome only rows are counted.
+        """
 
     def labelled(self, start: datetime | None, end: datetime | None, columns: list[str]) -> Frame:
         """Predictions with their newest label as the column `label`; null where none has come."""

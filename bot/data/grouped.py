@@ -28,12 +28,12 @@ def read_groups(
             continue
         feature = names[int(place) - 1]
         edges = features[feature]
-        said = NULL if value is None else _category(str(value)) if edges is None else names_of(edges)[int(value)]
+        said = NULL if value is None else plain_category(str(value)) if edges is None else names_of(edges)[int(value)]
         of[feature][said] = of[feature].get(said, Sums(0, 0.0, 0.0, centre)) + sums
     return Groups(whole, of)
 
 
-def _category(text: str) -> str:
+def plain_category(text: str) -> str:
     """`3` and `3.0` are one category, as everywhere."""
     whole = _WHOLE.fullmatch(text)
     return whole[1] if whole else text

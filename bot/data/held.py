@@ -1,17 +1,20 @@
 """A stretch of a model's rows held in memory, to be asked for window after window without reading it again."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.catalog.config import Limits, ModelData
+from bot.data.by_segment import SegmentSums, window_starts
 from bot.data.contract import SEED, Frame, ModelRows, OutcomeColumn, Part, Scan, Value
 from bot.statistics.groups import Groups
 from bot.statistics.profiles import Profile, profile_like
 
 MOST_HELD = 1_000_000
+MOST_SUMMED = 5_000_000
 Counted = tuple[datetime, int, int]
 
 
@@ -31,6 +34,7 @@ class HeldRows:
         self._held: tuple[Frame, NDArray[np.int64]] | None = None
         self._fixed: dict[tuple[Part, tuple[str, ...] | None, int | None], Frame] = {}
         self._counted: dict[tuple[str, Value, timedelta], dict[datetime, Counted]] = {}
+        self._summed: dict[tuple[str, OutcomeColumn | None, timedelta], SegmentSums | None] = {}
 
     def has(self, part: Part) -> bool:
         return self.source.has(part)
@@ -92,6 +96,22 @@ class HeldRows:
         known = self._counted[key]
         moments = [start + place * step for place in range(-int(-(end - start) // step))]
         return [known.get(moment, (moment, 0, 0)) for moment in moments]
+
+    def sums_by(
+        self, by: str, outcome: OutcomeColumn | None, start: datetime, end: datetime, step: timedelta
+    ) -> SegmentSums:
+        """All windows are asked for at once, about the centre asked for first, and kept where they are not too many."""
+        key = (by, replace(outcome, centre=0.0) if outcome else None, step)
+        begin = start - -(-(start - self.start) // step) * step
+        if key not in self._summed:
+            found = self.source.sums_by(by, outcome, begin, self.end, step)
+            self._summed[key] = found if found.rows.size <= MOST_SUMMED else None
+        known = self._summed[key]
+        wanted = window_starts(start, end, step)
+        if known is None or not wanted or start < known.starts[0] or wanted[-1] > known.starts[-1]:
+            return self.source.sums_by(by, outcome, start, end, step)
+        part = known.between(start, end)
+        return part if part.starts == wanted else self.source.sums_by(by, outcome, start, end, step)
 
     def labelled(self, start: datetime | None, end: datetime | None, columns: list[str]) -> Frame:
         return self.source.labelled(start, end, columns)

@@ -12,12 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.catalog.config import Limits, ModelData
+from bot.data.by_segment import MOST_SEGMENTS, SegmentSums, read_sums, window_starts
 from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value, took_too_long
 from bot.data.files import DataError, Files, TooSlowError, UnreadableError, find_files
 from bot.data.grouped import read_groups
 from bot.data.objects import reader_of, scheme_of
 from bot.statistics.attribution import LARGEST
-from bot.statistics.groups import Groups
+from bot.statistics.groups import NULL, Groups
 from bot.statistics.profiles import Profile, profile_like
 
 if TYPE_CHECKING:
@@ -137,6 +138,42 @@ class FileRows:
         }
         windows = -int(-(end - start) // step)
         return [(start + place * step, *counted.get(place, (0, 0))) for place in range(windows)]
+
+    def sums_by(
+        self, by: str, outcome: OutcomeColumn | None, start: datetime, end: datetime, step: timedelta
+    ) -> SegmentSums:
+        """Count rows, and sum an outcome, for each value of `by` in each window of `step`."""
+        name = _quoted(self._known("predictions", by))
+        condition, values = self._between("predictions", start, end)
+        number, asked = "0.0", []
+        if outcome is not None:
+            column = _quoted(self._known("predictions", outcome.column))
+            number = f"TRY_CAST({column} AS DOUBLE)"
+            if outcome.value is not None:
+                number, asked = f"CASE WHEN CAST({column} AS VARCHAR) = ? THEN 1.0 ELSE 0.0 END", [outcome.value]
+            elif outcome.nulls:
+                number = f"CASE WHEN {column} IS NULL THEN 1.0 ELSE 0.0 END"
+        centre = outcome.centre if outcome is not None else 0.0
+        near = f"least(greatest(y, {-LARGEST!r}), {LARGEST!r}) - {centre!r}"
+        marked = (
+            f"SELECT coalesce(CAST({name} AS VARCHAR), '{NULL}') AS name,"
+            f" (epoch_us({self._moment('predictions')}) - ?) // ? AS place, {number} AS y"
+            f" FROM {{rows}} WHERE {condition}"
+        )
+        statement = (
+            f"WITH marked AS ({marked}), near AS (SELECT name, place, {near} AS y FROM marked WHERE isfinite(y)),"
+            " sums AS (SELECT name, place, count(*) AS n, sum(y) AS total, sum(y * y) AS squares FROM near"
+            " GROUP BY name, place),"
+            " kept AS (SELECT name, count(*) OVER () AS segments FROM sums GROUP BY name"
+            f" ORDER BY sum(n) DESC, name LIMIT {MOST_SEGMENTS})"
+            " SELECT s.name, s.place, s.n, s.total, s.squares, k.segments FROM sums s JOIN kept k ON s.name = k.name"
+            " ORDER BY s.name"
+        )
+        first, length = int(start.timestamp() * 1_000_000), int(step / timedelta(microseconds=1))
+        found = self._run("predictions", statement, [first, length, *asked, *values], arrays=True)
+        names, places, rows, totals, squares, segments = (np.ma.getdata(column) for column in found.values())
+        of = int(segments[0]) if segments.size else 0
+        return read_sums(names.tolist(), places, (rows, totals, squares), window_starts(start, end, step), of, centre)
 
     def latest(self, part: Part) -> datetime | None:
         """Return the newest event time, UTC; None: no row."""

@@ -38,6 +38,7 @@ from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
 
 from bot.catalog.config import Limits, ModelData
+from bot.data.by_segment import MOST_SEGMENTS, SegmentSums, read_sums, window_starts
 from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Scan, Value, took_too_long
 from bot.data.dialects import dialect_of
 from bot.data.files import DataError, TooSlowError, UnreadableError
@@ -45,7 +46,7 @@ from bot.data.grouped import read_groups
 from bot.statistics.attribution import LARGEST
 from bot.statistics.cells import MINUS_INFINITY, PLUS_INFINITY
 from bot.statistics.columns import category_text
-from bot.statistics.groups import Groups
+from bot.statistics.groups import NULL, Groups
 from bot.statistics.profiles import CategoricalProfile, Profile, SketchProfile, profile_like
 
 MILLISECONDS = 100_000_000_000
@@ -129,6 +130,51 @@ class TableRows:
         with self._reading("predictions") as connection:
             counted = {int(at): (int(hits), int(rows)) for at, hits, rows in connection.execute(asked)}
         return [(edge, *counted.get(at, (0, 0))) for at, edge in enumerate(edges)]
+
+    def sums_by(
+        self, by: str, outcome: OutcomeColumn | None, start: datetime, end: datetime, step: timedelta
+    ) -> SegmentSums:
+        starts = window_starts(start, end, step)
+        name = func.coalesce(self._dialect.text(self._column("predictions", by)), NULL)
+        number: ColumnElement[Any] = literal(0.0)
+        if outcome is not None:
+            column = self._column("predictions", outcome.column)
+            number = self._dialect.number(column)
+            if outcome.value is not None:
+                number = case((self._dialect.text(column) == outcome.value, 1.0), else_=0.0)
+            elif outcome.nulls:
+                number = case((column.is_(None), 1.0), else_=0.0)
+        centre = outcome.centre if outcome is not None else 0.0
+        place = self._place(self._time("predictions"), starts[1:])
+        raw = select(name.label("name"), place.label("place"), number.label("y"))
+        marked = raw.where(self._between("predictions", start, end)).subquery()
+        y = case((marked.c.y > LARGEST, LARGEST), (marked.c.y < -LARGEST, -LARGEST), else_=marked.c.y) - centre
+        finite = (
+            select(marked.c.name, marked.c.place, y.label("y")).where(self._dialect.is_finite(marked.c.y)).subquery()
+        )
+        sums = (
+            select(
+                finite.c.name,
+                finite.c.place,
+                func.count().label("n"),
+                func.sum(finite.c.y).label("total"),
+                func.sum(self._dialect.square(finite.c.y)).label("squares"),
+            )
+            .group_by(finite.c.name, finite.c.place)
+            .cte("sums")
+        )
+        kept = (
+            select(sums.c.name, func.count().over().label("segments"))
+            .group_by(sums.c.name)
+            .order_by(func.sum(sums.c.n).desc(), sums.c.name)
+            .limit(MOST_SEGMENTS)
+            .cte("kept")
+        )
+        asked = select(*sums.c, kept.c.segments).join(kept, kept.c.name == sums.c.name).order_by(sums.c.name)
+        with self._reading("predictions") as connection:
+            found = connection.execute(asked).all()
+        names, places, rows, totals, squares, segments = zip(*found, strict=True) if found else ((),) * 6
+        return read_sums(names, places, (rows, totals, squares), starts, segments[0] if segments else 0, centre)
 
     def labelled(self, start: datetime | None, end: datetime | None, columns: list[str]) -> Frame:
         labels = self.data.labels

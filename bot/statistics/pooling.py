@@ -2,11 +2,11 @@
 
 What all segments do together is nobody's fault: one move a window, fitted so that a few bad segments don't bend it, is
 taken out first. A segment's usual level is its own past and the fleet's mean, by credibility (Buehlmann and Straub
-1970; exact for these families, Jewell 1974): this is the empirical Bayes of beta-binomial shares, Gamma-Poisson counts
-and normal means. A window counts for less the more windows vary by themselves. How much they do is learnt from the whole fleet, and of a segment that swings more than others from itself as far as its windows tell
-(moderated variances, Smyth 2004). The chance of what it shows now is the tail of the predictive distribution. All
-segments are one family: its chance is that of Simes (1986), and who is named is kept to a false discovery rate
-(Benjamini and Hochberg 1995).
+1970; exact for these families, Jewell 1974): the empirical Bayes of beta-binomial shares, Gamma-Poisson counts and
+normal means. A window counts for less the more windows vary by themselves. How much they do is learnt from the whole
+fleet, and of a segment that swings more than others from itself as far as its windows tell (moderated variances, Smyth
+2004). The chance of what it shows now is the tail of the predictive distribution. All segments are one family: its
+chance is that of Simes (1986), and who is named is kept to a false discovery rate (Benjamini and Hochberg 1995).
 """
 
 import math
@@ -61,8 +61,8 @@ class FleetMove:
 @dataclass(frozen=True, slots=True)
 class Pooled:
     """Each of shape (segments,). usual: a row, by its own past and the fleet. expected: the same after the fleet's
-    move. now: over the newest `windows` windows, `sizes` rows. p_values: two-sided unless only rises were asked for, 1 below
-    the floor on the effect, NaN where not judged. between: how windows vary beyond chance, as in `Family`.
+    move. now: over the newest `windows` windows, `sizes` rows. p_values: two-sided unless only rises were asked for, 1
+    below the floor on the effect, NaN where not judged. between: how windows vary beyond chance, as in `Family`.
     """
 
     usual: Floats

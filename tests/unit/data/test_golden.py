@@ -214,3 +214,72 @@ def as_outcome(half, outcome):
         None if one is None else str(one).lower() if outcome.value == "true" else str(one) for one in values.tolist()
     ]
     return np.asarray([np.nan if one is None else float(one == outcome.value) for one in said])
+
+
+def sums_of_numpy(by, outcome, windows):
+    """The same sums by a loop over the rows."""
+    rows = content()
+    found = {}
+    for at in range(ROWS):
+        cell = rows[by][at]
+        name = "null" if cell is None else str(cell).lower() if by == "flagged" else str(cell)
+        value = 0.0
+        if outcome is not None:
+            cell = rows[outcome.column][at]
+            missing = cell is None or cell != cell
+            if outcome.nulls:
+                value = float(missing)
+            elif outcome.value is not None:
+                said = str(cell).lower() if outcome.value == "true" else str(cell)
+                value = float(not missing and said == outcome.value)
+            elif missing:
+                continue
+            else:
+                value = float(cell) - outcome.centre
+        place = at * windows // ROWS
+        count, total, squares = found.get((name, place), (0, 0.0, 0.0))
+        found[name, place] = (count + 1, total + value, squares + value * value)
+    return found
+
+
+@pytest.mark.parametrize("by", ["country", "code", "flagged"])
+@pytest.mark.parametrize(
+    "outcome",
+    [
+        None,
+        OutcomeColumn("country", "FR"),
+        OutcomeColumn("flagged", "true"),
+        OutcomeColumn("amount", nulls=True),
+        OutcomeColumn("amount", centre=40.0),
+        OutcomeColumn("price", centre=500.0),
+    ],
+    ids=str,
+)
+def test_sums_by_segment_and_window_are_those_of_a_loop(source, by, outcome):
+    step = timedelta(minutes=40)
+    found = source.sums_by(by, outcome, START, END, step)
+    golden = sums_of_numpy(by, outcome, 3)
+    assert found.starts == (START, START + step, START + 2 * step)
+    assert set(found.names) == {name for name, _ in golden}
+    assert found.segments == len(found.names)
+    for at, name in enumerate(found.names):
+        for place in range(3):
+            count, total, squares = golden.get((name, place), (0, 0.0, 0.0))
+            assert found.rows[at, place] == count, (name, place)
+            assert found.totals[at, place] == pytest.approx(total, rel=1e-9, abs=1e-6)
+            assert found.squares[at, place] == pytest.approx(squares, rel=1e-9, abs=1e-6)
+
+
+def test_beyond_the_most_segments_the_smallest_are_left_out(source, monkeypatch):
+    whole = source.sums_by("country", None, START, END, END - START)
+    monkeypatch.setattr("bot.data.rows.MOST_SEGMENTS", 3)
+    monkeypatch.setattr("bot.data.tables.MOST_SEGMENTS", 3)
+    found = source.sums_by("country", None, START, END, END - START)
+    largest = sorted(whole.names, key=lambda name: (-whole.rows[whole.names.index(name), 0], name))[:3]
+    assert sorted(found.names) == sorted(largest)
+    assert (len(found.names), found.segments) == (3, len(whole.names))
+
+
+def test_no_row_is_no_segment(source):
+    found = source.sums_by("country", None, END, END + 2 * HALF, HALF)
+    assert (found.names, found.rows.shape, found.segments) == ((), (0, 2), 0)
