@@ -36,6 +36,9 @@ from bot.statistics.columns import category_text
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.volumes import count_band
 
+LEAST_EFFECT = 0.1
+"""Of very many rows the least change is beyond chance; below a tenth of the rarer side it is nobody's page."""
+
 
 @dataclass(frozen=True, slots=True)
 class Compared:
@@ -69,6 +72,7 @@ def class_share(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> 
         false_alarm_rate=terms.alarm_rate,
         least_windows=compared.least,
         least_rows=min(bands.LEAST_ROWS, one.monitor.min_rows),
+        least_effect=LEAST_EFFECT,
     )
     if isinstance(found, Shortfall):
         return _learning(size, found, count / size, compared, terms.comparison)

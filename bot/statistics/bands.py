@@ -6,7 +6,7 @@ windows themselves, so its width has that spread in it.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -63,11 +63,13 @@ def class_share(
     false_alarm_rate: float = 0.0027,
     least_windows: int = LEAST_WINDOWS,
     least_rows: int = LEAST_ROWS,
+    least_effect: float = 0.0,
 ) -> BandFinding | Shortfall:
     """Is `count` of `rows` a share the baseline windows, (count, rows) each, would lead one to expect?
 
     A Shortfall of reason `too_few_windows` is the learning state. `false_alarm_rate` is the chance that an ordinary
-    window falls outside.
+    window falls outside. `least_effect` is the smallest change that matters, as a part of the rarer side of the usual
+    share (.1: from 10 % to 11 %, from 95 % to 95.5 %): the band is at least as wide.
     """
     band = share_band(
         baseline, rows, false_alarm_rate=false_alarm_rate, least_windows=least_windows, least_rows=least_rows
@@ -76,6 +78,8 @@ def class_share(
         return band
     if rows < least_rows:
         return too_few_rows(rows, least_rows)
+    floor = least_effect * min(band.centre, 1 - band.centre)
+    band = replace(band, lower=min(band.lower, band.centre - floor), upper=max(band.upper, band.centre + floor))
     current = share_of(count, rows)
     outside = not band.lower <= current.value <= band.upper
     limit = band.upper if current.value > band.centre else band.lower
@@ -83,7 +87,8 @@ def class_share(
     distance = max(0.0, abs(current.value - band.centre) / half - 1) if outside else 0.0
     usual = f"usually {percent(band.lower)} to {percent(band.upper)}"
     sentence = f"{percent(current.value)} of rows are {label} ({usual})"
-    return BandFinding(band, current, outside, distance, band.p_value(current.value), sentence)
+    matters = abs(current.value - band.centre) >= floor
+    return BandFinding(band, current, outside, distance, band.p_value(current.value) if matters else 1.0, sentence)
 
 
 def share_band(

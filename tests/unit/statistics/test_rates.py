@@ -178,3 +178,15 @@ def test_a_move_that_is_said_to_be_seen_is_seen_four_times_in_five(share, rows, 
 def test_a_share_never_seen_needs_some_rows_too():
     assert 0 < share_seen_by_rows(0.0, 1000) < 0.01
     assert share_seen_by_rows(0.3, 0) == 1.0
+
+
+def test_of_very_many_rows_a_change_that_matters_to_nobody_stays_inside():
+    rng = np.random.default_rng(6)
+    baseline = [(int(rng.binomial(144_000, 0.1)), 144_000) for _ in range(30)]
+    assert class_share(baseline, 15_200, 144_000).outside
+    for count, outside in ((15_200, False), (13_500, False), (16_000, True), (12_800, True)):
+        found = class_share(baseline, count, 144_000, least_effect=0.1)
+        assert found.outside is outside
+        assert (found.p_value < 0.01) is outside
+    often = [(size - count, size) for count, size in baseline]
+    assert class_share(often, 144_000 - 16_000, 144_000, least_effect=0.1).outside
