@@ -72,3 +72,30 @@ def read_sums(
         for one in sums
     )
     return SegmentSums(tuple(said), starts, rows, totals, squares, segments - (len(known) - len(said)), centre)
+
+
+def side_by_side(parts: Sequence[SegmentSums]) -> SegmentSums:
+    """Windows of several stretches as one, in the order given; a segment without rows in one has zeros there."""
+    names: dict[str, int] = {}
+    for part in parts:
+        for name in part.names:
+            names.setdefault(name, len(names))
+    places = [np.asarray([names[name] for name in part.names], dtype=np.int64) for part in parts]
+
+    def together(which: Sequence[Floats]) -> Floats:
+        whole = np.zeros((len(names), sum(one.shape[1] for one in which)))
+        at = 0
+        for place, one in zip(places, which, strict=True):
+            whole[place, at : at + one.shape[1]] = one
+            at += one.shape[1]
+        return whole
+
+    return SegmentSums(
+        tuple(names),
+        tuple(start for part in parts for start in part.starts),
+        together([part.rows for part in parts]),
+        together([part.totals for part in parts]),
+        together([part.squares for part in parts]),
+        max((part.segments for part in parts), default=0),
+        parts[0].centre if parts else 0.0,
+    )

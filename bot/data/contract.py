@@ -125,5 +125,13 @@ class ModelRows(Protocol):
         """Sums of the outcome by the values of each feature (between the edges given, for numbers), of all rows."""
 
 
+def as_number(value: Value) -> float | None:
+    """A class of a numeric column as a number: 1 is 1.0, whatever the file writes; None: it is none."""
+    try:
+        return float(value)
+    except ValueError:
+        return None
+
+
 def took_too_long(part: Part, seconds: float) -> str:
     return f"Reading the {part} took longer than the {seconds:g} s allowed. Ask for a shorter window, or index time."

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bot.catalog.config import Limits, ModelData
 from bot.data.by_segment import MOST_SEGMENTS, SegmentSums, read_sums, window_starts
-from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value, took_too_long
+from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value, as_number, took_too_long
 from bot.data.files import DataError, Files, TooSlowError, UnreadableError, find_files
 from bot.data.grouped import read_groups
 from bot.data.objects import reader_of, scheme_of
@@ -127,14 +127,17 @@ class FileRows:
         condition, values = self._between("predictions", start, end)
         moment = self._moment("predictions")
         length = int(step / timedelta(microseconds=1))
+        number = as_number(value) if self.is_number("predictions", column) else None
+        is_it = f"CAST({name} AS VARCHAR) = ?" if number is None else f"{name} = CAST(? AS DOUBLE)"
+        wanted = _as_text(value) if number is None else number
         statement = (
-            f"SELECT (epoch_us({moment}) - ?) // ? AS place, count(*) FILTER (WHERE CAST({name} AS VARCHAR) = ?),"
+            f"SELECT (epoch_us({moment}) - ?) // ? AS place, count(*) FILTER (WHERE {is_it}),"
             f" count(*) FROM {{rows}} WHERE {condition} GROUP BY place"
         )
         first = int(start.timestamp() * 1_000_000)
         counted = {
             int(place): (int(hits), int(rows))
-            for place, hits, rows in self._query("predictions", statement, [first, length, _as_text(value), *values])
+            for place, hits, rows in self._query("predictions", statement, [first, length, wanted, *values])
         }
         windows = -int(-(end - start) // step)
         return [(start + place * step, *counted.get(place, (0, 0))) for place in range(windows)]

@@ -39,7 +39,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchT
 
 from bot.catalog.config import Limits, ModelData
 from bot.data.by_segment import MOST_SEGMENTS, SegmentSums, read_sums, window_starts
-from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Scan, Value, took_too_long
+from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Scan, Value, as_number, took_too_long
 from bot.data.dialects import dialect_of
 from bot.data.files import DataError, TooSlowError, UnreadableError
 from bot.data.grouped import read_groups
@@ -118,7 +118,11 @@ class TableRows:
         self, column: str, value: Value, start: datetime, end: datetime, step: timedelta
     ) -> list[tuple[datetime, int, int]]:
         named = self._column("predictions", column)
-        hit = func.sum(case((self._dialect.text(named) == _as_text(value), 1), else_=0))
+        number = as_number(value) if _is_number(named) else None
+        is_it = self._dialect.number(named) == number
+        if number is None:
+            is_it = self._dialect.text(named) == _as_text(value)
+        hit = func.sum(case((is_it, 1), else_=0))
         windows = -int(-(end - start) // step)
         edges = [start + place * step for place in range(windows)]
         place = self._place(self._time("predictions"), edges[1:])

@@ -163,3 +163,13 @@ def test_labels_of_very_many_rows_are_those_of_a_sample_not_of_the_first(folder)
     assert frame.notes[0] == "a random sample of 60 of 180 rows"
     again = rows.labelled(None, None, ["id", "at_"])
     assert sorted(again.columns["id"]) == sorted(frame.columns["id"])
+
+
+@pytest.mark.parametrize("value", [1, "1", "1.0"])
+def test_a_class_written_as_a_number_is_found_in_a_column_of_numbers(tmp_path, value):
+    with duckdb.connect() as connection:
+        made = "SELECT TIMESTAMP '2026-11-02 00:00:00' AS at_, (range % 4 = 0)::DOUBLE AS answer FROM range(100)"
+        connection.execute(f"COPY ({made}) TO '{tmp_path / 'rows.parquet'}'")
+    rows = rows_of(tmp_path)
+    assert rows.class_counts("answer", value, START, START + HOUR, HOUR) == [(START, 25, 100)]
+    assert rows.class_counts("answer", "yes", START, START + HOUR, HOUR) == [(START, 0, 100)]
