@@ -37,6 +37,7 @@ class RunbookDeliveries:
             suggested=suggested(document, self.runbooks.said(session, step.id or 0)),
             actions=[(name, here[name].title) for name in document.actions if name in here],
             url=f"{self.public_url}/runbooks/{runbook.id}#{document.key}",
+            seconds=self.runbooks.catalog.limits.seconds,
         )
 
     def _step(self, session: Session, row: OutboxRow, now: datetime) -> Message:

@@ -34,7 +34,8 @@ LABELS = {StepState.DONE: "✔", StepState.SKIPPED: "↷", StepState.FAILED: "�
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """All that a step's message shows beside the step. actions: configured ones, name and title."""
+    """All that a step's message shows beside the step. actions: configured ones, name and title. seconds: the longest
+    that a check may run."""
 
     runbook: Runbook
     document: Step
@@ -43,6 +44,7 @@ class StepFacts:
     suggested: Branch | None = None
     actions: Sequence[tuple[str, str]] = ()
     url: str = ""
+    seconds: float | None = None
 
 
 def step_message(step: StepRun, facts: StepFacts, now: datetime) -> tuple[str, list[Block]]:
@@ -51,7 +53,7 @@ def step_message(step: StepRun, facts: StepFacts, now: datetime) -> tuple[str, l
     if step.state != StepState.RUNNING:
         return head, [ContextBlock(elements=[MarkdownTextObject(text=_collapsed(step, of))])]
     lines = [f"*{escape(head)}*", to_mrkdwn(facts.text)]
-    lines += _check_lines([run for _, run in facts.checks])
+    lines += _check_lines([run for _, run in facts.checks], facts.seconds, now)
     if step.note:
         lines.append(f"Recorded: {escape(step.note)}")
     if facts.document.question:
@@ -73,18 +75,21 @@ def _collapsed(step: StepRun, of: int) -> str:
     return clip(f"{sign} Step {step.position} of {of} · {escape(step.title)}{answer}{who}{when}", 2000)
 
 
-def _check_lines(runs: Sequence[CheckRun]) -> list[str]:
+def _check_lines(runs: Sequence[CheckRun], seconds: float | None, now: datetime) -> list[str]:
     """A line for each check; checks that say the very same share one."""
     alike: dict[tuple[str | None, str] | int, list[CheckRun]] = {}
     for place, run in enumerate(runs):
         alike.setdefault((run.verdict, run.sentence) if run.state == CheckState.DONE else place, []).append(run)
-    return [_check_line(some) for some in alike.values()]
+    return [_check_line(some, seconds, now) for some in alike.values()]
 
 
-def _check_line(runs: Sequence[CheckRun]) -> str:
+def _check_line(runs: Sequence[CheckRun], seconds: float | None, now: datetime) -> str:
     run, names = runs[0], ", ".join(f"*{name}*" for name in dict.fromkeys(one.name for one in runs))
-    if run.state != CheckState.DONE:
-        return f"… {names} is running"
+    if run.state == CheckState.QUEUED:
+        return f"… {names} waits for its turn"
+    if run.state == CheckState.RUNNING:
+        since = round((now - (run.started_at or now)).total_seconds())
+        return f"… {names} is running, {since} s{f' of at most {seconds:g} s' if seconds else ''}"
     return f"{mark(run.verdict)} {names} {run.verdict}: {escape(clip(run.sentence, 350))}"
 
 

@@ -249,6 +249,21 @@ class Runbooks:
                 incident_id=step.incident_id,
             )
 
+    def still_running(self, session: Session, step_id: int, mark: str, now: datetime) -> None:
+        """Show how long a check has been running, once for each mark."""
+        step = session.get_one(StepRun, step_id)
+        if step.message_ts is not None:
+            put(
+                session,
+                now,
+                kind="runbook.step_changed",
+                key=f"step-running:{step_id}:{mark}",
+                lane=f"step:{step_id}",
+                priority=Priority.EDIT,
+                payload={"step": step_id},
+                incident_id=step.incident_id,
+            )
+
     def _call_help(
         self, session: Session, step: StepRun, run: RunbookRun, document: Step, now: datetime, reason: str
     ) -> None:

@@ -126,3 +126,13 @@ def test_of_a_moment_that_is_past_nothing_lies_in_the_future(faulty):
     assert by_api["sentence"] == by_terminal["sentence"]
     assert by_api["verdict"] == by_terminal["verdict"] == "fresh"
     assert "only rows up to 2 Nov 01:00:00 UTC count; there are later ones" in by_api["notes"]
+
+
+def test_the_terminal_says_that_a_check_still_runs_and_keeps_its_output_clean(faulty, monkeypatch):
+    line = ["check", "run", "drift", "--at", NOW.isoformat(), "--json"]
+    monkeypatch.setattr("bot.entrypoints.checks.UNSAID", 0.0)
+    told = CliRunner().invoke(app, line)
+    assert told.stderr == "drift is still running, 30 s at most …\n"
+    assert json.loads(told.stdout)["verdict"] == "drifted"
+    monkeypatch.setattr("bot.entrypoints.checks.UNSAID", 300.0)
+    assert CliRunner().invoke(app, line).stderr == ""

@@ -203,3 +203,30 @@ def test_what_is_not_configured_is_said_once_a_step(guided):
     guided.click("Run checks again", user="U2")
     assert sum(hint in text for text in replies()) == 2, "who asks again is answered again"
     assert shown(steps(guided)[0]).count(hint) == 1
+
+
+def test_a_step_shows_how_long_its_check_has_been_running(make_world, tmp_path, monkeypatch):
+    world = make_world(load_catalog(flights.write(tmp_path)), runbooks=shipped("runbooks"))
+    checks, database = world.muster.checks, world.muster.database
+    checks.base = tmp_path
+
+    def line():
+        return next(one for one in shown(steps(world)[0]).split("\\n") if one.startswith("… "))
+
+    with monkeypatch.context() as slow:
+        slow.setattr(type(checks), "run_next", lambda *_: False)
+        world.fire(model="eta", severity="page", kind="prediction", feature="dep_delay", role="guardrail")
+        assert line() == "… *predictions* waits for its turn"
+        with database.transaction() as session:
+            checks._claim(session, world.clock.now())
+        world.advance(seconds=1)
+        assert "is running" not in shown(steps(world)[0])
+        world.advance(seconds=2)
+        assert line() == "… *predictions* is running, 3 s of at most 30 s"
+        world.advance(seconds=2)
+        assert line() == "… *predictions* is running, 3 s of at most 30 s", "an edit every two seconds is too many"
+        world.advance(seconds=7)
+        assert line() == "… *predictions* is running, 12 s of at most 30 s"
+    world.advance(minutes=2)
+    assert "… *" not in shown(steps(world)[0])
+    assert "✔ *null_rate* ok" in shown(steps(world)[0])
