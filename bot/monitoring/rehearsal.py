@@ -31,7 +31,8 @@ class Rehearsed:
 class Episode:
     """Windows that would have been one alert: from the first that fired until it was clean again.
 
-    start: when it began, as far as that was seen. seen: when the first window that fired was over.
+    start: when it began, as far as that was seen. seen: when the first window that fired was over and its labels, where
+    it takes some, had come.
     """
 
     start: datetime
@@ -113,4 +114,6 @@ def episodes(rehearsed: Iterable[Rehearsed]) -> list[Episode]:
 def _episode(first: Rehearsed, last: Rehearsed) -> Episode:
     finding = first.finding
     start = finding.onset or first.window.start
-    return Episode(start, first.window.end, last.window.end, finding.sentence, finding)
+    there = finding.data.get("data_at")  # of labels, which came later than the window's end
+    seen = datetime.fromisoformat(there) if isinstance(there, str) else first.window.end
+    return Episode(start, max(seen, first.window.end), last.window.end, finding.sentence, finding)

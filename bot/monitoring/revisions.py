@@ -8,6 +8,7 @@ from sqlmodel import Session, col, select
 from bot.catalog.config import MonitorMetric
 from bot.data import ModelRows
 from bot.monitoring.cohorts import due_cohorts
+from bot.monitoring.references import SPARE
 from bot.monitoring.service import ASKED
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
@@ -21,12 +22,14 @@ USUALLY_FULL, LEAST_BEFORE = 0.9, 3
 
 
 def looked_at(session: Session, one: Watched) -> list[MonitorResult]:
-    """The monitor's own last results, oldest first."""
+    """The monitor's own last results, oldest first; where labels may still come, as many as a baseline reaches."""
+    late = one.monitor.metric is MonitorMetric.PERFORMANCE
+    most = max(LOOKED_AT, SPARE * one.monitor.baseline) if late else LOOKED_AT
     found = session.exec(
         select(MonitorResult)
         .where(MonitorResult.key == one.key)
         .order_by(col(MonitorResult.window_end).desc())
-        .limit(LOOKED_AT)
+        .limit(most)
     ).all()
     return [result for result in reversed(found) if ASKED not in result.data]
 
