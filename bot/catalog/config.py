@@ -177,6 +177,10 @@ class Rule(Strict):
         return self.of or MONTH
 
 
+BY_SEGMENT = frozenset(
+    {MonitorMetric.CLASS_SHARE, MonitorMetric.NULL_RATE, MonitorMetric.ROW_COUNT, MonitorMetric.MEAN}
+)
+"""Metrics that can be watched in every segment."""
 _OF_A_FEATURE = frozenset({MonitorMetric.NULL_RATE, MonitorMetric.RANGE, MonitorMetric.MEAN})
 
 
@@ -212,6 +216,7 @@ class Monitor(Strict):
     rule: Rule | None = None
     measure: MonitorMeasure | None = None
     percentile: float | None = Field(None, gt=0, lt=100)
+    by: str | None = None
     check: str | None = None
     reference: Reference | None = None
     promotion: Promotion | None = None
@@ -246,6 +251,20 @@ class Monitor(Strict):
         if self.reference is not None and self.metric not in WITH_REFERENCE:
             names = ", ".join(sorted(WITH_REFERENCE))
             raise ValueError(f"`reference` can be chosen for {names} monitors, not for {self.metric}")
+        return self
+
+    @model_validator(mode="after")
+    def _every_segment(self) -> Self:
+        if self.by is None:
+            return self
+        if self.metric not in BY_SEGMENT:
+            raise ValueError(f"`by` goes with {', '.join(sorted(BY_SEGMENT))}, not with {self.metric}")
+        if not self.by.strip():
+            raise ValueError("`by` names a column, such as by: merchant")
+        if self.rule is not None:
+            raise ValueError("`by` holds each segment against its own past; a fixed `rule` goes without it")
+        if self.by == self.feature:
+            raise ValueError(f"`by` and `feature` are both {self.by!r}; a segment of itself never changes")
         return self
 
     @model_validator(mode="after")

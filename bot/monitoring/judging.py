@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from bot.catalog.config import MonitorMetric
 from bot.data import ModelRows
-from bot.monitoring import checked, estimates, features, levels, performance, shares
+from bot.monitoring import checked, estimates, features, levels, performance, segments, shares
 from bot.monitoring.finding import Finding
 from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
@@ -26,4 +26,6 @@ JUDGES: Mapping[MonitorMetric, Callable[[Watched, ModelRows, Window, Terms], Fin
 
 def judge(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """Judge a complete window. Raises BotError for what a person has to mend, such as a column that isn't there."""
+    if one.monitor.by is not None:
+        return segments.every_segment(one, rows, window, terms).fit_to_keep()
     return JUDGES[one.monitor.metric](one, rows, window, terms).fit_to_keep()

@@ -37,7 +37,7 @@ EXPECTED_COUNT = 20.0
 
 
 class Standing(IntEnum):
-    """JUDGED has a chance. NEW: no past to speak of. GONE: had rows, has none now. SMALL: too few also over more
+    """JUDGED has a chance. NEW: too short a past. GONE: had rows, has none now. SMALL: too few also over more
     windows. ABSENT: no row now, as often before."""
 
     JUDGED = 0
@@ -187,7 +187,7 @@ def _standing(
     usually = np.where(usable, weight, 0).sum(axis=1) / max(int(usable.sum()), 1)
     empty = weight[:, -1] == 0
     found = np.where(known, Standing.JUDGED, Standing.NEW)
-    found = np.where(widths == 0, Standing.SMALL, found)
+    found = np.where((widths == 0) & (own > 0), Standing.SMALL, found)
     if family is COUNTS:  # having none is what a count can show
         found = np.where(empty & (usually == 0), Standing.ABSENT, found)
     else:
