@@ -36,7 +36,7 @@ def _print(team: "TeamState", now: "datetime") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    print(f"Team {team.team}: at most {team.budget:.3g} false pages a week.")
+    print(f"Team {team.team}: at most {_pages(team.budget)} a week.")
     kept = team.realised
     pages = f"{team.pages} page{'' if team.pages == 1 else 's'}"
     judged = f"{kept.pages} of them false, {team.unjudged} without a verdict" if team.pages else "none false"
@@ -51,6 +51,10 @@ def _print(team: "TeamState", now: "datetime") -> None:
             named = pool.keys[0] if len(pool.keys) == 1 else f"{len(pool.keys)} of {pool.name}"
             table.add_row(named, f"{pool.limit.budget:.2g}", f"1 in {1 / pool.alarm_rate:,.0f}", standing(pool, now))
         Console().print(table)
+
+
+def _pages(budget: float) -> str:
+    return f"{budget:.3g} false page{'' if budget == 1 else 's'}"
 
 
 def standing(pool: "PoolState", now: "datetime") -> str:

@@ -130,7 +130,7 @@ def test_pages_and_their_verdicts_are_counted(make_world):
 def test_the_command_says_it_in_words_and_for_scripts():
     shown = CliRunner().invoke(app, ["budget"])
     assert shown.exit_code == 0, shown.output
-    assert "Team default: at most 1 false pages a week." in shown.output
+    assert "Team default: at most 1 false page a week." in shown.output
     assert "eta/late" in shown.output
     assert "learning" in shown.output
     (team,) = json.loads(CliRunner().invoke(app, ["budget", "--json"]).output)

@@ -51,7 +51,7 @@ def test_one_monitor_is_explained_in_words(configured):  # noqa: F811
     said = asked("explain", "late")
     assert "watches        late (guardrail): share of late, every 1h" in said
     assert "may page (severity SEV2)" in said
-    assert "1 false pages a week, of team default's 1 a week" in said
+    assert "1 false page a week, of team default's 1 a week" in said
     assert "waiting for its first look; is `muster serve` running?" in said
     judged(configured)
     assert "Accept: muster monitor accept eta/late" in asked("explain", "eta/late")

@@ -90,7 +90,7 @@ def guess(look: Look, given: Given, now: datetime) -> Guesses:
     key = keep(_key(look, taken | {name for name in (given.prediction, given.label, given.score) if name}))
     label_time = keep(_label_time(look, time, taken))
     version = keep(_version(look, taken))
-    label = keep(_label(look, given, taken | ({given.prediction} if given.prediction else set())))
+    label = keep(_label(look, given, label_time, taken | ({given.prediction} if given.prediction else set())))
     score, probabilities = _score(look, given, taken)
     prediction = keep(_prediction(look, given, taken | {*probabilities, score.column or ""}, label))
     score = Guess(None, score.reason) if score.column == prediction.column else keep(score)
@@ -169,7 +169,7 @@ def _prediction_points(one: Facts, truth: Facts | None) -> float | None:
     return points - 1.0 * (one.empty > 0.5) if points > 1 else None  # noqa: PLR2004
 
 
-def _label(look: Look, given: Given, taken: Collection[str]) -> Guess:
+def _label(look: Look, given: Given, known_at: Guess, taken: Collection[str]) -> Guess:
     if given.label:
         return Guess(None, "as you said") if given.label == NONE else Guess(given.label, "as you said")
     candidates = [
@@ -181,12 +181,20 @@ def _label(look: Look, given: Given, taken: Collection[str]) -> Guess:
         and not naming.words_of(one.name) & (naming.PREDICTION | naming.SCORE | naming.VERSION)
         and not (one.kind is Kind.TEXT and one.distinct > MOST_CLASSES)
     ]
-    found = _ranked(candidates, lambda one: 3.0 if naming.words_of(one.name) & naming.LABEL else None)
+    timed = naming.words_of(known_at.column) - naming.KNOWN_AT if known_at.column else frozenset()
+
+    def points(one: Facts) -> float | None:
+        if naming.words_of(one.name) & naming.LABEL:
+            return 3.0
+        return 2.0 if naming.words_of(one.name) and naming.words_of(one.name) <= timed else None
+
+    found = _ranked(candidates, points)
     if not found:
         return Guess(None, "no column is named like a label")
-    best = found[0][0]
+    best, how = found[0]
     what = "numbers" if best.distinct > MOST_CLASSES else f"{best.distinct} values"
-    reason = f"{what}, named like a label"
+    named = "named like a label" if how > 2 else f"{known_at.column} says when it became known"  # noqa: PLR2004
+    reason = f"{what}, {named}"
     return Guess(best.name, reason, len(found) == 1, tuple(one.name for one, _ in found[1 : 1 + _TOLD]))
 
 

@@ -147,6 +147,17 @@ def test_a_score_a_class_is_recognised_by_its_sum():
     assert not set(named) & set(found.features)
 
 
+def test_a_column_whose_time_of_knowing_is_there_is_a_label_and_no_feature():
+    columns = payments()
+    label = columns.pop("label") if "label" in columns else columns.pop("truth")
+    known = next(name for name in columns if "known" in name or name.startswith("label"))
+    columns |= {"fraud": label, "fraud_known_at": columns.pop(known)}
+    found = guess(looked(**columns), NOTHING, NOW)
+    assert (found.label.column, found.label_time.column) == ("fraud", "fraud_known_at")
+    assert "fraud_known_at says when it became known" in found.label.reason
+    assert "fraud" not in found.features
+
+
 def test_a_label_with_other_values_than_the_answer_is_none():
     answers, others = np.array(["yes", "no"] * 200, dtype=object), np.array(["cat", "dog"] * 200, dtype=object)
     found = guess(table(prediction=answers, outcome=others), NOTHING, NOW)
