@@ -17,7 +17,7 @@ MOST_TRIALS = 20_000
 """Beyond so many rows a share's tail is taken at so many, of the same variance."""
 BLOCK = 128
 NEGLIGIBLE = 1e-9
-CLEARLY_ORDINARY = 2.5
+MIDDLE = 0.0
 NO_SPREAD = 1e-12
 
 
@@ -66,7 +66,7 @@ def _share_tails(total: Floats, size: Floats, mean: Floats, spread: Floats) -> t
 
 
 def _beta_binomial_at_least(least: Floats, trials: Floats, alpha: Floats, beta: Floats) -> Floats:
-    """P(X >= least), shape (segments,). Clearly ordinary ones by the normal law, the rest summed term by term."""
+    """P(X >= least), shape (segments,). Above the middle summed term by term, below it by the normal law."""
     from scipy.special import betaln, gammaln, ndtr  # noqa: PLC0415
 
     both = alpha + beta
@@ -74,7 +74,7 @@ def _beta_binomial_at_least(least: Floats, trials: Floats, alpha: Floats, beta: 
     spread = np.sqrt(mean * (beta / both) * (1 + (trials - 1) / (both + 1)))
     away = (least - 0.5 - mean) / np.maximum(spread, NO_SPREAD)
     found = np.where(least <= 0, 1.0, ndtr(-away))
-    hard = np.flatnonzero((away > CLEARLY_ORDINARY) & (least > 0))
+    hard = np.flatnonzero((away > MIDDLE) & (least > 0))
     k, n, a, b = (side[hard] for side in (least, trials, alpha, beta))
     chosen = gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
     term = np.exp(chosen + betaln(k + a, n - k + b) - betaln(a, b))
