@@ -11,13 +11,12 @@ from pydantic import Field
 from bot.catalog.config import PrometheusServer
 from bot.charts import Chart, series
 from bot.checks.contract import FAILED, MOST_ROWS, NO_DATA, NOT_CONFIGURED, CheckResult
+from bot.checks.histograms import Level, levels, percentiles_over_time
 from bot.checks.registry import Params, Question
 from bot.checks.windows import span
-from bot.data.prometheus import EDGE_LABEL, BucketSeries, MetricSeries, Prometheus, PrometheusError, histograms
-from bot.statistics.columns import Floats
-from bot.statistics.latency import bucket_percentiles
+from bot.data.prometheus import EDGE_LABEL, MetricSeries, Prometheus, PrometheusError, histograms
 from bot.statistics.mean_shift import UsualMean, usual_mean
-from bot.statistics.shortfall import Shortfall
+from bot.statistics.rates import Interval
 from bot.statistics.wording import number
 
 USUAL_WINDOW = timedelta(hours=1)
@@ -29,10 +28,7 @@ LEAST_CHANGE = 0.1
 TOO_FEW_DAYS = "too few days"
 LEAST_DAYS = 3
 LONGEST_NAME = 60
-PERCENTILES = (0.5, 0.95, 0.99)
-_WHOLE = 1e6
-"""Rates are parts of an answer a second; percentiles ask for whole ones, and only their proportions count."""
-MOSTLY = 0.9
+KNOWN_BY_BUCKETS = "surely: where the percentile can lie at all, for a histogram knows only in which bucket"
 
 
 class MetricParams(Params):
@@ -44,13 +40,15 @@ class MetricParams(Params):
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """One series: its points up to now and to the same hour of earlier days (newest first), and the window's mean."""
+    """One series: its points up to now and to the same hour of earlier days (newest first), and the window's mean; of a
+    histogram the percentile of the window instead."""
 
     name: str
     now: MetricSeries
     mean: float
     earlier: tuple[MetricSeries, ...]
     usual: UsualMean | None
+    level: Level | None = None
 
     @property
     def changed(self) -> bool:
@@ -72,6 +70,15 @@ class _Found:
 class _Window:
     end: datetime
     series: Mapping[str, MetricSeries]
+    levels: Mapping[str, Level] | None = None
+
+    def value(self, name: str, length: timedelta) -> float | None:
+        """What the window is judged by: of a histogram the percentile, of anything else the mean."""
+        if name not in self.series:
+            return None
+        if self.levels is None:
+            return _mean(self.series[name], self.end - length)
+        return self.levels[name].value if name in self.levels else None
 
 
 def run(question: Question) -> CheckResult:
@@ -105,13 +112,11 @@ def _read(server: PrometheusServer, params: MetricParams, at: datetime, length: 
 def _answer(question: Question, params: MetricParams, windows: Sequence[_Window], length: timedelta) -> CheckResult:
     start, end = question.at - length, question.at
     reference = f"the same hours of {params.days} days before"
-    buckets: tuple[str, ...] = ()
     if any(EDGE_LABEL in one.labels for one in windows[0].series.values()):
         if not histograms(list(windows[0].series.values())):
             sentence = 'These are histogram buckets without the one of `le="+Inf"`, so their total is not known.'
             return CheckResult(FAILED, sentence)
-        buckets = _inside(windows[0], start)
-        windows = [_percentiles(one) for one in windows]
+        windows = [_of_buckets(one, length) for one in windows]
     found = sorted(
         (one for name in windows[0].series if (one := _found(name, windows, length)) is not None),
         key=lambda one: (not one.changed, -one.distance, one.name),
@@ -124,88 +129,48 @@ def _answer(question: Question, params: MetricParams, windows: Sequence[_Window]
     return CheckResult(
         "changed" if first.changed else "as usual" if first.usual else TOO_FEW_DAYS,
         f"{sentence}.",
-        columns=("series", "now", "usually", "days"),
-        rows=tuple(
-            (_short(one.name), number(one.mean), _usual(one.usual), str(len(one.earlier))) for one in found[:MOST_ROWS]
-        ),
+        columns=("series", "now", "usually", "days", *(("surely",) if first.level else ())),
+        rows=tuple(_row(one) for one in found[:MOST_ROWS]),
         window_start=start,
         window_end=end,
         reference=reference,
-        notes=(f"query: {params.query}", *buckets),
+        notes=(f"query: {params.query}", *((KNOWN_BY_BUCKETS,) if first.level else ())),
         data={one.name: _as_data(one) for one in found[:100]},
         png=chart.png,
         alt=chart.alt,
     )
 
 
-def _percentiles(window: _Window) -> _Window:
-    """Each histogram as the lines of its p50, p95 and p99 over time."""
-    found: dict[str, MetricSeries] = {}
-    for one in histograms(list(window.series.values())):
-        counted = _counted(one)
-        values = np.full((one.times.size, len(PERCENTILES)), np.nan)
-        for at, counts in enumerate(counted):
-            known = (
-                bucket_percentiles(one.edges.tolist(), (counts * _WHOLE).tolist(), PERCENTILES)
-                if counts[-1] > 0
-                else None
-            )
-            if known is not None and not isinstance(known, Shortfall):
-                values[at] = [each.value for each in known]
-        for place, share in enumerate(PERCENTILES):
-            line = MetricSeries({**one.labels, "__name__": _percentile_name(share)}, one.times, values[:, place])
-            found[line.name] = line
-    return _Window(window.end, found)
+def _of_buckets(window: _Window, length: timedelta) -> _Window:
+    series = list(window.series.values())
+    return _Window(window.end, percentiles_over_time(series), levels(series, window.end - length))
 
 
-def _inside(window: _Window, start: datetime) -> tuple[str, ...]:
-    """Where the percentiles of the window can lie at all: a histogram knows no better than its buckets."""
-    said = []
-    for one in histograms(list(window.series.values())):
-        counts = np.nansum(_counted(one)[one.times > start.timestamp()], axis=0)
-        known = (
-            bucket_percentiles(one.edges.tolist(), (counts * _WHOLE).tolist(), PERCENTILES)
-            if counts.size and counts[-1] > 0
-            else ()
-        )
-        if isinstance(known, Shortfall):
-            continue
-        for each in known:
-            low, high = number(each.bucket.lower), number(each.bucket.upper)
-            said.append(f"{_percentile_name(each.share)} lies in the bucket {low} to {high}")
-    return tuple(said[: len(PERCENTILES)])
+def _row(one: _Found) -> tuple[str, ...]:
+    cells = (_short(one.name), number(one.mean), _usual(one.usual), str(len(one.earlier)))
+    return (*cells, _surely(one.level)) if one.level else cells
 
 
-def _counted(one: BucketSeries) -> Floats:
-    """Answers in each bucket at each moment: what a counter grew by since the moment before, or a rate as it is.
-
-    A counter never falls while its process lives; where one does, it began anew and its value is what came since.
-    """
-    steps = np.diff(one.counts, axis=0)
-    grows = steps.size > 0 and float(np.mean(steps[:, -1] >= 0)) > MOSTLY and bool(np.any(steps[:, -1] > 0))
-    counted = one.counts
-    if grows:
-        since = np.where(steps[:, -1:] >= 0, steps, one.counts[1:])
-        counted = np.vstack([np.full((1, one.edges.size), np.nan), since])
-    cumulative: Floats = np.maximum.accumulate(np.nan_to_num(counted, nan=0.0), axis=1)
-    return cumulative
+def _surely(level: Level) -> str:
+    """`0.25 to 0.5`, `above 1`, or how few answers there are."""
+    if level.interval is None:
+        return f"unknown: {_answers(level)}"
+    low, high = number(level.interval.lower), number(level.interval.upper)
+    return f"above {low}" if math.isinf(level.interval.upper) else f"{low} to {high}"
 
 
-def _percentile_name(share: float) -> str:
-    return f"p{100 * share:g}"
+def _answers(level: Level) -> str:
+    return f"{level.answers:,} answer{'' if level.answers == 1 else 's'}"
 
 
 def _found(name: str, windows: Sequence[_Window], length: timedelta) -> _Found | None:
-    now = windows[0].series[name]
-    mean = _mean(now, windows[0].end - length)
-    if mean is None:
+    now = windows[0].value(name, length)
+    if now is None:
         return None
-    earlier = [
-        (one.series[name], before)
-        for one in windows[1:]
-        if name in one.series and (before := _mean(one.series[name], one.end - length)) is not None
-    ]
-    return _Found(name, now, mean, tuple(one for one, _ in earlier), usual_mean([before for _, before in earlier]))
+    earlier = [(one.series[name], before) for one in windows[1:] if (before := one.value(name, length)) is not None]
+    usual = usual_mean([before for _, before in earlier])
+    level = windows[0].levels[name] if windows[0].levels else None
+    return _Found(name, windows[0].series[name], now, tuple(one for one, _ in earlier), usual, level)
 
 
 def _mean(one: MetricSeries, start: datetime) -> float | None:
@@ -222,8 +187,11 @@ def _nothing(query: str, windows: Sequence[_Window], start: datetime, end: datet
 
 
 def _sentence(first: _Found, found: list[_Found], params: MetricParams, start: datetime, end: datetime) -> str:
-    what = _short(first.name if first.name != "value" else params.query)
-    said = f"{what}: {number(first.mean)} on average {span(start, end)}"
+    name = f"{first.name} of {params.query}" if first.level else first.name
+    what = _short(name if name != "value" else params.query)
+    how = f"(surely {_surely(first.level)})" if first.level and first.level.interval else "on average"
+    how = f"of {_answers(first.level)}" if first.level and not first.level.interval else how
+    said = f"{what}: {number(first.mean)} {how} {span(start, end)}"
     if first.usual is None:
         days = len(first.earlier)
         return f"{said}; {days} of the days before {'has' if days == 1 else 'have'} values, {LEAST_DAYS} are needed"
@@ -243,7 +211,7 @@ def _short(name: str) -> str:
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
-def _as_data(one: _Found) -> dict[str, float | int | bool | None]:
+def _as_data(one: _Found) -> dict[str, object]:
     usual = one.usual
     return {
         "now": one.mean,
@@ -252,7 +220,13 @@ def _as_data(one: _Found) -> dict[str, float | int | bool | None]:
         "upper": usual.upper if usual else None,
         "days": len(one.earlier),
         "changed": one.changed,
+        **({"surely": _ends(one.level.interval), "answers": one.level.answers} if one.level else {}),
     }
+
+
+def _ends(interval: Interval | None) -> list[float | None] | None:
+    """Both ends; an infinite one is null."""
+    return [end if math.isfinite(end) else None for end in (interval.lower, interval.upper)] if interval else None
 
 
 def _chart(first: _Found, title: str, params: MetricParams) -> Chart:

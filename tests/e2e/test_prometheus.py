@@ -122,7 +122,8 @@ def test_the_check_has_a_sentence_for_everything_else(server):
     for buckets in ("ml_seconds_bucket", "rate(ml_seconds_bucket[5m])"):
         found = ask(url, at, f"metric query={buckets}")
         assert {row[0].partition("{")[0] for row in found.rows} == {"p50", "p95", "p99"}
-        assert any("lies in the bucket" in note for note in found.notes)
+        assert {row[0].partition("{")[0]: row[4] for row in found.rows}["p99"] == "above 0.5"
+        assert "(surely " in found.sentence
     quantile = ask(url, at, "metric 'query=histogram_quantile(0.9, rate(ml_seconds_bucket[5m]))'")
     assert "0.5 on average" in quantile.sentence
     refused = ask(url, at, "metric query=sum(")
