@@ -101,9 +101,9 @@ def _line(model: str, monitor: str, state: str, sentence: str) -> str:
 def _numbers(row: dict[str, Any]) -> str:
     if row["window_end"] is None:
         return "no window judged yet"
-    window = (
-        f"window {row['window_start'][:16].replace('T', ' ')} to {row['window_end'][11:16]} UTC, {row['rows']:,} rows"
-    )
+    start, end = row["window_start"][:16].replace("T", " "), row["window_end"][:16].replace("T", " ")
+    until = end[11:] if end[:10] == start[:10] else end
+    window = f"window {start} to {until} UTC, {row['rows']:,} rows"
     if row["value"] is None:
         return window
     low, high = (f"{row[end]:.4g}" if row[end] is not None else "" for end in ("lower", "upper"))

@@ -90,7 +90,8 @@ def _limit(catalog: Catalog, one: Watched) -> str:
         return "what matters, beyond chance: it pages nobody, so it takes no share of the budget"
     team = catalog.team_of(one.model.name)
     whole = f"team {team.name}'s {number(team.budget)} a week"
-    return f"{number(share)} false page{'' if share == 1 else 's'} a week, of {whole}: an ordinary window fires with a chance of {number(rate)}"
+    pages = f"{number(share)} false page{'' if share == 1 else 's'} a week, of {whole}"
+    return f"{pages}: an ordinary window fires with a chance of {number(rate)}"
 
 
 def _window(monitor: Monitor) -> str:
