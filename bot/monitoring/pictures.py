@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from bot.catalog.config import MonitorMetric
-from bot.charts import Chart, categories, distributions, series
+from bot.charts import Chart, bars, categories, distributions, series
 from bot.monitoring.service import ASKED, SOURCE
 from bot.monitoring.watched import key_of
 from bot.tables import Alert, MonitorResult
@@ -39,7 +39,23 @@ def chart_of(session: Session, alert: Alert) -> Chart | None:
     if not results:
         return None
     title = alert.summary or alert.name
-    return _values(alert, results, title) or _windows(alert, results, title)
+    return _values(alert, results, title) or _segments(alert, results, title) or _windows(alert, results, title)
+
+
+def _segments(alert: Alert, results: Sequence[MonitorResult], title: str) -> Chart | None:
+    """Draw the segments that stood out in the newest window that fired."""
+    listed = next((one.data["segments"] for one in results if one.state == "firing" and one.data.get("segments")), None)
+    if not listed or not listed["rows"]:
+        return None
+    usual = [f"{row[0]} (usually {row[1]})" for row in listed["rows"]]
+    return bars(
+        usual,
+        [now for _, _, now in listed["numbers"]],
+        title=title,
+        highlight=usual,
+        percent=alert.metric in _SHARES,
+        label=str(_said(results, "label")),
+    )
 
 
 def _values(alert: Alert, results: Sequence[MonitorResult], title: str) -> Chart | None:
@@ -84,7 +100,7 @@ def _windows(alert: Alert, results: Sequence[MonitorResult], title: str) -> Char
         upper=upper,
         fired_at=fired,
         marks=[(alert.starts_at, f"began {_short(alert.starts_at, fired)}")] if alert.starts_at < fired else [],
-        percent=metric in _SHARES or _said(own, "measure") in _POINTS,
+        percent=(metric in _SHARES and not _said(own, "by")) or _said(own, "measure") in _POINTS,
     )
 
 
