@@ -55,7 +55,8 @@ models:
 {features}
     monitors:
       # The share of one answer stands close to what passengers feel: it pages.
-      - {{name: late-share, metric: class_share, value: {late}, role: guardrail, {window}, baseline: {baseline}, shadow: false}}
+      - {{name: late-share, metric: class_share, value: {late}, role: guardrail, {window}, baseline: {baseline},
+         shadow: false}}
       # These explain: they page nobody, and are the evidence inside the incident.
       - {{name: dep-delay-range, metric: range, feature: dep_delay, {window}, shadow: false}}
       - {{name: dep-delay-nulls, metric: null_rate, feature: dep_delay, {window}, shadow: false}}
