@@ -191,16 +191,18 @@ class TableRows:
             label.label(LABEL),
             func.row_number().over(partition_by=key, order_by=order.desc()).label("place"),
         ).subquery()
-        table, ours = self._table("predictions"), self._column("predictions", labels.key)
-        joined = table.outerjoin(ranked, and_(ours == ranked.c.known_key, ranked.c.place == 1))
-        wanted: list[Any] = [*(self._column("predictions", name) for name in columns), ranked.c[LABEL]]
+        shown = [self._column("predictions", name) for name in dict.fromkeys([*columns, labels.key])]
         with self._reading("predictions") as connection:
             total, limit = self._count(connection, "predictions", start, end), self.limits.rows
             condition, notes = self._between("predictions", start, end), []
             if total > limit:
                 condition = and_(condition, self._sampled(limit / total))
                 notes = [f"a random sample of about {limit:,} of {total:,} rows"]
-            found, rows = self._arrays(connection, joined, wanted, condition)
+            # Chosen before they are joined: what a database samples by is a row of one table.
+            chosen = select(*shown).where(condition).subquery()
+            same = and_(chosen.c[labels.key] == ranked.c.known_key, ranked.c.place == 1)
+            wanted: list[Any] = [*(chosen.c[name] for name in columns), ranked.c[LABEL]]
+            found, rows = self._arrays(connection, chosen.outerjoin(ranked, same), wanted, true())
         return Frame(found, rows, start, end, tuple(notes))
 
     def profiles(

@@ -208,6 +208,20 @@ def test_more_rows_than_asked_for_are_sampled_the_same_each_time(tables):
     assert first.notes == ("a random sample of about 800 of 4,000 rows",)
 
 
+def test_labels_of_more_rows_than_may_be_read_are_those_of_a_sample_of_all(tables):
+    whole = tables.labelled(START, END, ["id"])
+    assert (whole.rows, whole.notes) == (4000, ())
+    tables.limits = Limits.model_construct(rows=800, seconds=30, memory_mib=2048, scan_gib=20)
+    first, second = (tables.labelled(START, END, ["id"]) for _ in range(2))
+    assert 650 < first.rows < 950
+    assert first.notes == ("a random sample of about 800 of 4,000 rows",)
+    assert sorted(first.columns["id"].tolist()) == sorted(second.columns["id"].tolist())
+    known = dict(zip(whole.columns["id"].tolist(), whole.columns["label"].tolist(), strict=True))
+    assert all(known[one] == label for one, label in zip(first.columns["id"], first.columns["label"], strict=True))
+    quarter = np.histogram(np.searchsorted(np.sort(whole.columns["id"]), first.columns["id"]), 4, (0, 4000))[0]
+    assert quarter.min() > 120, "no part of the window is left out"
+
+
 def test_nothing_can_be_written(tables, table_url):
     engine = create_engine(table_url.replace("postgres:", "postgresql+psycopg:"))
     with pytest.raises(DataError, match=r"read-?only"):
