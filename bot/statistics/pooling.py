@@ -32,6 +32,7 @@ MOST_DISPERSION = 10.0
 FREEDOM = 1e6
 """Degrees of freedom that stand for a known dispersion."""
 SMALLEST = 1e-300
+TAIL, LEAST_TAIL, MOST_SHAPE = 0.01, 30, 0.4
 EXPECTED_COUNT = 20.0
 """Rows usually expected in the windows a count is taken over; 0 of 20 has a chance of 2e-9."""
 
@@ -110,6 +111,24 @@ class _Fit:
     between: float
     scatter: Floats
     freedom: Floats
+    tails: tuple["_Tail", "_Tail"] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Tail:
+    """How far residuals of all segments and windows went beyond `start`, in standard deviations: a generalised Pareto
+    law by moments (Hosking and Wallis 1987). share: of the residuals beyond."""
+
+    start: float
+    share: float
+    shape: float
+    scale: float
+
+    def beyond(self, away: Floats) -> Floats:
+        """The chance of at least so much; 0 below the start, where the family's own law is better."""
+        over = np.maximum(away - self.start, 0) / self.scale
+        law = np.exp(-over) if self.shape == 0 else (1 + self.shape * over) ** (-1 / self.shape)
+        return np.where(away > self.start, self.share * law, 0.0)
 
 
 def pool(
@@ -143,11 +162,15 @@ def pool(
     chances = np.full(widths.size, np.nan)
     judged = np.flatnonzero((standing == Standing.JUDGED) & (spread > 0))
     up, down = family.tails(found[judged], size[judged], expected[judged], spread[judged])
+    if fit.tails is not None:
+        away = (found - expected)[judged] / spread[judged]
+        up, down = np.maximum(up, fit.tails[0].beyond(away)), np.maximum(down, fit.tails[1].beyond(-away))
     one_sided = up if only_rises else np.minimum(up, down)
     chances[judged] = _known_to(one_sided, fit.freedom[judged], sides=1 if only_rises else 2)
     per_row = np.maximum(size, EDGE)
     rate, usual = found / per_row, expected / per_row
-    small = np.abs(rate - usual) < family.least(usual) * (1 - 1e-9)
+    change = rate - usual if only_rises else np.abs(rate - usual)
+    small = change < family.least(usual) * (1 - 1e-9)
     chances[judged] = np.where(small[judged], 1.0, chances[judged])
     standing[np.isnan(chances) & (standing == Standing.JUDGED)] = Standing.SMALL
     fleet = _fleet(family, sizes[:, newest], fit, usable, only_rises=only_rises)
@@ -221,7 +244,25 @@ def _fit(family: Family, totals: Floats, sizes: Floats, past: Flags) -> _Fit:
         between = _between(family, totals, sizes, past, level, moves, each / (strength + credit)[:, None], between)
     leverage = each / (strength + credit)[:, None]
     scatter, freedom = _scatter(family, totals, sizes, past, level, moves, leverage, between)
-    return _Fit(level, credit, strength, moves, doubt, between, scatter, freedom)
+    tails = None
+    if not family.counted:  # sums of skewed rows are not normal far out
+        mean = family.expected(level[:, None], moves[None, :])
+        variance = sizes * family.variance(mean) * (1 + between * family.grows(mean, sizes)) * (1 - leverage)
+        away = (totals - sizes * mean)[past] / np.sqrt(np.maximum(variance * scatter[:, None], SMALLEST)[past])
+        tails = _tail(away), _tail(-away)
+    return _Fit(level, credit, strength, moves, doubt, between, scatter, freedom, tails)
+
+
+def _tail(away: Floats) -> _Tail:
+    count = min(max(LEAST_TAIL, math.ceil(TAIL * away.size)), away.size // 4)
+    if count < 3:  # noqa: PLR2004
+        return _Tail(math.inf, 0.0, 0.0, 1.0)
+    ordered = np.sort(away)
+    start = float(ordered[-count - 1])
+    over = ordered[-count:] - start
+    mean, spread = float(over.mean()), float(over.std(ddof=1))
+    shape = min(max(0.5 * (1 - (mean / spread) ** 2), 0.0), MOST_SHAPE) if spread else 0.0
+    return _Tail(start, count / away.size, shape, max(mean * (1 - shape), EDGE))
 
 
 def _moves(

@@ -18,7 +18,8 @@ def watching(one: Watched) -> str:
     about = {"class_share": f"share of {monitor.value}", "row_count": "rows"}.get(
         monitor.metric, f"{monitor.metric.replace('_', ' ')}{f' of {monitor.feature}' if monitor.feature else ''}"
     )
-    return f"{monitor.name} ({one.role}): {about}, every {format_duration(monitor.window)}"
+    each = f" of each {monitor.by}" if monitor.by else ""
+    return f"{monitor.name} ({one.role}): {about}{each}, every {format_duration(monitor.window)}"
 
 
 def told(one: Watched, record: Record | None) -> str:

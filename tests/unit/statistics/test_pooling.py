@@ -38,6 +38,17 @@ def means(rng, segments, *, between=0.05):
     return found * sizes, sizes
 
 
+def test_means_of_skewed_rows_alarm_no_more_than_promised():
+    """Two hundred lognormal amounts don't make a normal mean: by its tail 35 of 100 windows would alarm."""
+    alarms = 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        sizes = np.full((60, WINDOWS), 200.0)
+        amounts = rng.lognormal(0, 1, (60, WINDOWS, 200)).sum(axis=2) / 2.16
+        alarms += pool(MEANS, amounts, sizes, LEARN).chance() <= NOMINAL
+    assert alarms <= 8  # 3 expected
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "draw", "options"),
