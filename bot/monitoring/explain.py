@@ -75,7 +75,8 @@ def _compared(one: Watched) -> str:
         return {"pinned": "the pinned reference", "rolling": f"the {monitor.baseline} windows before"}.get(
             monitor.reference, "the same hours of the same weekday in the weeks before"
         )
-    inputs = monitor.metric in {"range", "null_rate", "drift"} and one.model.data and one.model.data.reference
+    of_inputs = monitor.metric in {"range", "null_rate", "drift"} and monitor.by is None
+    inputs = of_inputs and one.model.data and one.model.data.reference
     return "the reference rows" if inputs else f"the {monitor.baseline} windows before"
 
 

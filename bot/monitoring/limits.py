@@ -54,7 +54,10 @@ class TeamState:
 
 
 def pools(session: Session, catalog: Catalog, now: datetime) -> list[PoolState]:
-    """Every pool of every team: the paging monitors of one metric; a monitor with a budget of its own stands alone."""
+    """Every pool of every team: the paging monitors of one metric.
+
+    A monitor with a budget of its own stands alone, and so does one of every segment: its surprise is a family's.
+    """
     shares = weekly_shares(catalog)
     found = []
     for (team, name), members in _pools(catalog).items():
@@ -91,7 +94,8 @@ def _pools(catalog: Catalog) -> dict[tuple[str, str], list[Watched]]:
     found: dict[tuple[str, str], list[Watched]] = {}
     for one in watched(catalog).values():
         if one.pages and one.monitor.rule is None:
-            name = one.key if one.monitor.budget is not None else one.monitor.metric.value
+            alone = one.monitor.budget is not None or one.monitor.by is not None
+            name = one.key if alone else one.monitor.metric.value
             found.setdefault((one.model.team, name), []).append(one)
     return found
 

@@ -17,7 +17,7 @@ def new(*monitors):
 
 def said(stream):
     messages = [message for channel in stream.world.slack.channels.values() for message in channel.messages]
-    return next(message for message in messages if "onitors of" in str(message["text"]))
+    return next(message for message in messages if "onitor" in str(message["text"]))
 
 
 def test_in_shadow_everything_is_kept_and_nobody_is_told(make_world):
@@ -89,3 +89,14 @@ def test_a_monitor_whose_alert_fires_is_not_hidden(make_world):
         pytest.raises(BotError, match="has an alert that fires"),
     ):
         hide(session, free, "U1", stream.world.clock.now())
+
+
+def test_the_invitation_waits_until_the_channel_is_known(make_world):
+    """The monitors may look before Slack has been met."""
+    stream = Stream(make_world, *new(SHARE))
+    house = stream.world.muster.house
+    announce, house.announce = house.announce, lambda _model: None
+    stream.at(hours=38, minutes=1)
+    house.announce = announce
+    stream.world.advance(minutes=5)
+    assert "1 monitor of eta in shadow" in said(stream)["text"].replace("*", "")

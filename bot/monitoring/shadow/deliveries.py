@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 from bot.incidents.house import House
 from bot.monitoring.shadow.messages import invitation
 from bot.monitoring.watched import Watched, watched
-from bot.outbox.kinds import Call, CallKind, Kind, Message, MessageKind
+from bot.outbox.kinds import Call, CallKind, Kind, Message, MessageKind, NotYetError
 from bot.outbox.queue import Priority, put
 from bot.slack.text import mention
 from bot.tables import MonitorState, OutboxRow
@@ -57,8 +57,10 @@ class ShadowDeliveries:
     def _message(self, session: Session, row: OutboxRow, _now: datetime) -> Message | None:
         model = row.payload["model"]
         channel, shadowed = self.house.announce(model), self._shadowed(session, model)
-        if channel is None or not shadowed:
+        if not shadowed:
             return None
+        if channel is None:
+            raise NotYetError
         text, blocks = invitation(model, shadowed, None)
         return Message(channel=channel, text=text, blocks=blocks)
 
