@@ -19,11 +19,11 @@ EXACT = 1 / math.log(10)
 """Mean of a surprise under an exact model: it is exponential."""
 SHAPES = np.linspace(-0.3, 0.9, 24)[:, None]  # none is 0, where the law has another form
 SCALES = EXACT * np.exp(np.linspace(-2.0, 2.0, 41))[None, :]
-SHAPE_SPREAD, SCALE_SPREAD = 0.25, 0.5
+SHAPE_SPREAD, SCALE_SPREAD = 0.3, 0.5
 PRIOR_EVENTS = 2.0
 SHARE, LEAST, MOST = 0.15, 15, 200
 LEAST_LEVEL = 0.3
-SAFE, KNOWN = 0.7, 50
+SAFE, KNOWN = 0.65, 50
 
 
 @dataclass(frozen=True, slots=True)
