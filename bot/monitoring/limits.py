@@ -101,7 +101,7 @@ def _pools(catalog: Catalog) -> dict[tuple[str, str], list[Watched]]:
 
 
 def _surprises(session: Session, one: Watched, now: datetime) -> Floats:
-    """What ordinary windows of a monitor gave: without incidents, and judged by half of today's baseline or more."""
+    """What ordinary windows gave: outside incidents and known events, judged by half of today's baseline or more."""
     results = session.exec(
         select(MonitorResult)
         .where(
@@ -118,7 +118,7 @@ def _surprises(session: Session, one: Watched, now: datetime) -> Floats:
         result.surprise if result.surprise is not None else np.nan
         for result, before in zip(results, learnt, strict=True)
         if 2 * before >= usual
-        and ASKED not in result.data
+        and not {ASKED, "events"} & result.data.keys()
         and not trouble.leaves_out(Window(result.window_start, result.window_end))
     ]
     return np.array(kept, dtype=np.float64)
