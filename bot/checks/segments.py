@@ -1,8 +1,9 @@
 """Which segment explains the change: of the answer's share, of the score, or of a feature."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 import numpy as np
 
@@ -10,17 +11,20 @@ from bot.charts import bars
 from bot.checks.contract import MOST_ROWS, TOO_FEW, CheckResult
 from bot.checks.outcome import SEEN, outcome_of
 from bot.checks.registry import FeatureParams, Question
-from bot.checks.windows import MOST_COMPARED, Sides, features_of, read_sides
+from bot.checks.windows import MOST_COMPARED, Sides, features_of, read_sides, unit_of
 from bot.data import OutcomeColumn
-from bot.statistics.attribution import Attribution, SegmentEffect, attribute, attribute_groups, narrowest
+from bot.statistics.attribution import Attribution, SegmentEffect, attribute, attribute_groups
 from bot.statistics.columns import Column, as_numbers, category_text
-from bot.statistics.groups import Groups, Sums, edges_of, has_fifths
+from bot.statistics.groups import Groups, Sums, edges_of, has_fifths, names_of
+from bot.statistics.pairs import Pair, Rest, narrowest
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import number, percent
 
 LEAST_CHANGE = 0.02
 MOST_PAIRED = 5
 BEYOND_CHANCE = 3.3  # normal quantile of p = .001, two-sided
+Shown = TypeVar("Shown", SegmentEffect, Rest)
+Edges = Mapping[str, Sequence[float] | None]
 
 
 class SegmentParams(FeatureParams):
@@ -47,23 +51,29 @@ def run(question: Question) -> CheckResult:
         asked_for, said, share = OutcomeColumn(column), f"the mean of {column}", False
     else:
         asked_for, said, share = OutcomeColumn(column, nulls=True), f"missing {column}", True
-    then, now = _sums(question, sides, explaining, asked_for)
+    edges = _edges(question, sides, explaining)
+    then, now = _sums(question, sides, edges, asked_for)
     found = attribute_groups(then, now)
     if isinstance(found, Shortfall):
         return sides.answer(TOO_FEW, found.sentence)
     show = percent if share else number
-    moved = f"{said} {show(found.reference_mean)} → {show(found.current_mean)}"
-    notes = [f"{found.searched} segments searched; chance corrected for all of them"]
-    if _moved(found, then.whole, now.whole, share=share):
-        found, more = _with_pairs(question, sides, found, asked_for, (then.whole.rows, now.whole.rows))
-        notes += more
-    verdict, sentence = _verdict(found, moved, then.whole, now.whole, share=share)
-    shown = found.segments[:MOST_ROWS]
+    moved = (
+        f"{said} {show(found.reference_mean)} → {show(found.current_mean)}{'' if share else unit_of(question, column)}"
+    )
+    notes, pair = [f"{found.searched} segments searched; chance corrected for all of them"], None
+    if changed := _moved(found, then.whole, now.whole, share=share):
+        pair, more = _pair(question, sides, found, asked_for, edges)
+        pair = pair and _scaled(pair, (then.whole.rows, now.whole.rows))
+        notes += [more] if more else []
+    named = (pair.effect if pair else found.culprit) if changed else None
+    verdict = "no change" if not changed else "concentrated" if named else "spread"
+    sentence = _sentence(moved, changed, named, show)
+    shown = _shown(found, pair)
     chart = bars(
-        [_label(one) for one in shown],
-        [one.current_mean for one in shown],
+        [_short(label) for label, _ in shown],
+        [one.current_mean for _, one in shown],
         title=sentence,
-        highlight=[_label(found.culprit)] if found.culprit and verdict == "concentrated" else None,
+        highlight=[_short(shown[0][0])] if named else None,
         percent=share,
         label=said,
     )
@@ -71,13 +81,17 @@ def run(question: Question) -> CheckResult:
         verdict,
         sentence + ".",
         columns=("segment", "rows", "then", "now", "explains"),
-        rows=[_row(one, share=share, moved=verdict != "no change") for one in shown],
+        rows=[_row(label, one, found.change if changed else None, show) for label, one in shown],
         data={
             "then": found.reference_mean,
             "now": found.current_mean,
-            "segment": str(found.culprit.segment) if found.culprit and verdict == "concentrated" else None,
-            "interval": _interval(found.culprit) if found.culprit and verdict == "concentrated" else None,
-            "affected": found.culprit.share if found.culprit and verdict == "concentrated" else None,
+            "segment": str(named.segment) if named else None,
+            "conditions": dict(named.segment.conditions) if named else None,
+            "segment_then": named.mean if named else None,
+            "segment_now": named.current_mean if named else None,
+            "explains": named.explained if named else None,
+            "interval": [named.interval.lower, named.interval.upper] if named else None,
+            "affected": named.share if named else None,
         },
         png=chart.png,
         alt=chart.alt,
@@ -85,52 +99,79 @@ def run(question: Question) -> CheckResult:
     )
 
 
-def _sums(question: Question, sides: Sides, explaining: Sequence[str], outcome: OutcomeColumn) -> tuple[Groups, Groups]:
-    """Both windows, summed where the rows lie; numbers in fifths of the reference."""
+def _edges(question: Question, sides: Sides, explaining: Sequence[str]) -> Edges:
+    """Numbers are taken in fifths of the reference."""
     rows, against = question.rows, sides.against
     assert against is not None
     known = set(rows.columns(against.part))
     features = [name for name in explaining if name in known]
     numbers = [name for name in features if rows.is_number(against.part, name)]
     sample = rows.window(against.part, against.start, against.end, numbers, most=SEEN).columns if numbers else {}
-    edges = {
+    return {
         name: edges_of(as_numbers(sample[name])) if name in sample and has_fifths(sample[name]) else None
         for name in features
     }
+
+
+def _sums(question: Question, sides: Sides, edges: Edges, outcome: OutcomeColumn) -> tuple[Groups, Groups]:
+    """Both windows, summed where the rows lie."""
+    rows, against = question.rows, sides.against
+    assert against is not None
     return (
         rows.groups(against.part, against.start, against.end, edges, outcome),
         rows.groups("predictions", sides.start, sides.end, edges, outcome),
     )
 
 
-def _with_pairs(
-    question: Question, sides: Sides, found: Attribution, outcome: OutcomeColumn, rows: tuple[int, int]
-) -> tuple[Attribution, list[str]]:
+def _pair(
+    question: Question, sides: Sides, found: Attribution, outcome: OutcomeColumn, edges: Edges
+) -> tuple[Pair | None, str]:
     """Look at every two of the features that matter most, on the same random rows of both windows."""
     against = sides.against
     assert against is not None
-    single = [one.segment.conditions[0][0] for one in found.segments]
-    features = list(dict.fromkeys(single))[:MOST_PAIRED]
+    features = list(dict.fromkeys(one.segment.conditions[0][0] for one in found.segments))[:MOST_PAIRED]
     if len(features) < 2:  # noqa: PLR2004
-        return found, []
-    wanted = [*features, outcome.column]
-    then = question.rows.window(against.part, against.start, against.end, wanted, most=MOST_COMPARED).columns
-    now = question.rows.window("predictions", sides.start, sides.end, wanted, most=MOST_COMPARED).columns
+        return None, ""
+    wanted = list(dict.fromkeys([*features, outcome.column]))
+    then = question.rows.window(against.part, against.start, against.end, wanted, most=MOST_COMPARED)
+    now = question.rows.window("predictions", sides.start, sides.end, wanted, most=MOST_COMPARED)
     sampled = attribute(
-        {name: then[name] for name in features},
-        _outcomes(outcome, then[outcome.column]),
-        {name: now[name] for name in features},
-        _outcomes(outcome, now[outcome.column]),
+        {name: _cut(then.columns[name], edges[name]) for name in features},
+        _outcomes(outcome, then.columns[outcome.column]),
+        {name: _cut(now.columns[name], edges[name]) for name in features},
+        _outcomes(outcome, now.columns[outcome.column]),
         pairs=True,
     )
-    pair = narrowest(sampled) if isinstance(sampled, Attribution) else None
-    if pair is None or not isinstance(sampled, Attribution):
-        return found, [f"every two of {', '.join(features)} looked at too: no pair explains it better"]
-    pair = replace(pair, rows=round(pair.reference_share * rows[0]), current_rows=round(pair.share * rows[1]))
-    more = f"every two of {', '.join(features)} looked at too, {sampled.searched} segments in all"
-    if max(rows) > MOST_COMPARED:
-        more += f", on {MOST_COMPARED:,} rows a side"
-    return replace(found, segments=(pair, *found.segments), culprit=pair), [more]
+    if isinstance(sampled, Shortfall):
+        return None, ""
+    of_two = sum(len(one.segment.conditions) > 1 for one in sampled.segments)
+    pair = narrowest(sampled, searched=found.searched + of_two)
+    said = f"{of_two} pairs of {', '.join(features)} searched too"
+    if max(then.rows, now.rows) == MOST_COMPARED:
+        said += f", on {MOST_COMPARED:,} rows a side"
+    if pair is None:
+        return None, f"{said}: none explains it clearly better"
+    return pair, f"{said}; the rest of either condition did not change with it"
+
+
+def _scaled(pair: Pair, rows: tuple[int, int]) -> Pair:
+    """As many rows as the whole windows have, where a sample was looked at."""
+    one, two = (_of(rest, rows) for rest in pair.rests)
+    return Pair(_of(pair.effect, rows), (one, two))
+
+
+def _of(one: Shown, rows: tuple[int, int]) -> Shown:
+    return replace(one, rows=round(one.reference_share * rows[0]), current_rows=round(one.share * rows[1]))
+
+
+def _cut(values: Column, edges: Sequence[float] | None) -> Column:
+    """Numbers by the part between edges they lie in, as the engine takes them."""
+    if edges is None:
+        return values
+    numbers = as_numbers(values)
+    names = np.array(names_of(edges), dtype=object)
+    parts: Column = names[np.where(np.isnan(numbers), len(names) - 1, np.searchsorted(edges, numbers, side="right"))]
+    return parts
 
 
 def _outcomes(outcome: OutcomeColumn, values: Column) -> Column:
@@ -149,29 +190,36 @@ def _moved(found: Attribution, then: Sums, now: Sums, *, share: bool) -> bool:
     return abs(found.change) >= max(LEAST_CHANGE if share else 0.1 * (spreads[0] or 1.0), BEYOND_CHANCE * error)
 
 
-def _verdict(found: Attribution, moved: str, then: Sums, now: Sums, *, share: bool) -> tuple[str, str]:
-    if not _moved(found, then, now, share=share):
-        return "no change", f"{moved}: no change to explain"
-    if found.culprit is None:
-        return "spread", f"{moved}: the change is spread over all segments, none explains half of it"
-    one = found.culprit
-    explains = percent(min(1.0, one.explained))
-    return "concentrated", f"{moved}: {one.segment} explains {explains} of it with {percent(one.share)} of the rows"
+def _sentence(moved: str, changed: bool, named: SegmentEffect | None, show: Callable[[float], str]) -> str:  # noqa: FBT001
+    if not changed:
+        return f"{moved}: no change to explain"
+    if named is None:
+        return f"{moved}: the change is spread over all segments, none explains half of it"
+    there = (
+        f"{show(named.mean)} → {show(named.current_mean)} there"
+        if abs(named.rate) >= abs(named.mix) and named.rows
+        else f"{percent(named.reference_share)} before"
+    )
+    explains, rows = percent(min(1.0, named.explained)), percent(named.share)
+    return f"{moved}: {named.segment} explains {explains} of it with {rows} of the rows ({there})"
 
 
-def _label(one: SegmentEffect) -> str:
-    """A pair as short as it goes: the names of bars are cut."""
-    conditions = one.segment.conditions
-    return str(one.segment) if len(conditions) == 1 else ", ".join(f"{name}={value}" for name, value in conditions)
+def _shown(found: Attribution, pair: Pair | None) -> list[tuple[str, SegmentEffect | Rest]]:
+    """The pair, what is left of its halves without it, and the single segments; of the first eight."""
+    first: list[tuple[str, SegmentEffect | Rest]] = []
+    if pair is not None:
+        first = [(str(pair.effect.segment), pair.effect)]
+        first += [(f"{one.feature} = {one.value}, other {one.other}", one) for one in pair.rests]
+    return [*first, *((str(one.segment), one) for one in found.segments)][:MOST_ROWS]
 
 
-def _interval(one: SegmentEffect) -> list[float]:
-    """Of the segment's part in the change beyond its fair one, in the outcome's unit; 95 %."""
-    return [one.interval.lower, one.interval.upper]
+def _short(label: str) -> str:
+    """The names of bars are cut."""
+    return label.replace(" = ", "=").replace(" and ", ", ")
 
 
-def _row(one: SegmentEffect, *, share: bool, moved: bool) -> tuple[str, ...]:
-    """A segment's part in the change; of no change there are no parts."""
-    show = percent if share else number
-    part = f"{100 * one.explained:.0f} %" if moved else "–"
-    return (str(one.segment), f"{one.current_rows:,}", show(one.mean), show(one.current_mean), part)
+def _row(label: str, one: SegmentEffect | Rest, change: float | None, show: Callable[[float], str]) -> tuple[str, ...]:
+    """A segment's part in the change, with its interval of 95 %; of no change there are no parts."""
+    reach = (one.interval.upper - one.interval.lower) / 2
+    part = f"{round(100 * one.explained)} ± {round(100 * reach / abs(change))} %" if change else "–"
+    return (label, f"{one.current_rows:,}", show(one.mean), show(one.current_mean), part)

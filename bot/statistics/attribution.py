@@ -22,7 +22,6 @@ from bot.statistics.wording import number, percent
 LEAST_ROWS = 30
 LARGEST = 1e140  # squares of larger outcomes are no float64
 PAIR_COST = 0.03
-PAIR_SURE, REST_MOVES = 5.0, 1 / 3
 BETWEEN = "\x1f"
 
 
@@ -168,38 +167,6 @@ def _ahead(effect: SegmentEffect, total: float) -> float:
 
 def _is_culprit(effect: SegmentEffect, total: float, alpha: float) -> bool:
     return effect.p_value < alpha and effect.explained >= 0.5 and effect.lift * total > 0  # noqa: PLR2004
-
-
-def narrowest(found: Attribution) -> SegmentEffect | None:
-    """The two conditions that hold at once and explain the change where neither does alone; None: no such pair.
-
-    `found` is of a search with `pairs`. Lifts add up, so what is left of each half without the pair is known: row for
-    row it must have moved less than a third as far as the pair, and differ from it beyond what a search over so many
-    segments finds by chance. A fault of one value moves all its rows alike, and is never told as a fault of two.
-    """
-    pair = found.culprit
-    if pair is None or len(pair.segment.conditions) < 2:  # noqa: PLR2004
-        return None
-    singles = {one.segment.conditions: one for one in found.segments}
-    halves = [singles.get((condition,)) for condition in pair.segment.conditions]
-    return pair if all(half is not None and _stands_out(pair, half) for half in halves) else None
-
-
-def _stands_out(pair: SegmentEffect, half: SegmentEffect) -> bool:
-    size, rest = _weight(pair), _weight(half) - _weight(pair)
-    if rest <= 0 or size <= 0:
-        return False
-    moved, left = pair.lift / size, (half.lift - pair.lift) / rest
-    error = math.hypot(_error(pair) / size, math.sqrt(max(_error(half) ** 2 - _error(pair) ** 2, 0.0)) / rest)
-    return abs(left) <= REST_MOVES * abs(moved) and abs(moved - left) >= PAIR_SURE * error
-
-
-def _weight(effect: SegmentEffect) -> float:
-    return max(effect.reference_share, effect.share)
-
-
-def _error(effect: SegmentEffect) -> float:
-    return (effect.interval.upper - effect.interval.lower) / (2 * normal_quantile(0.975))
 
 
 def affected_share(current: Mapping[str, Column], reference: Mapping[str, Column], segment: Segment) -> AffectedShare:

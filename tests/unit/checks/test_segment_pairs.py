@@ -12,7 +12,8 @@ from bot.catalog.config import Limits, Model
 from bot.checks.catalogue import CHECKS
 from bot.checks.contract import CheckRequest
 from bot.checks.runner import run_check
-from bot.statistics.attribution import attribute, narrowest
+from bot.statistics.attribution import attribute
+from bot.statistics.pairs import narrowest
 from tests.unit.checks.asking import NOW
 
 HOUR = timedelta(hours=1)
@@ -59,9 +60,14 @@ def searched(fault, seed, strength=0.5):
 def test_a_fault_of_two_conditions_is_named_with_both(seed):
     found = narrowest(searched(pair, seed))
     assert found is not None
-    assert dict(found.segment.conditions) == {"carrier": "AA", "origin": "ORD"}
-    assert found.p_value < 0.001
-    assert found.interval.lower > 0
+    assert dict(found.effect.segment.conditions) == {"carrier": "AA", "origin": "ORD"}
+    assert found.effect.p_value < 0.001
+    assert found.effect.interval.lower > 0
+    assert {(rest.feature, rest.value, rest.other) for rest in found.rests} == {
+        ("carrier", "AA", "origin"),
+        ("origin", "ORD", "carrier"),
+    }
+    assert all(rest.interval.lower / found.effect.lift < 0.15 for rest in found.rests)
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -100,7 +106,7 @@ def test_the_order_of_rows_and_the_names_of_values_change_nothing(seed):
         outcome[order],
         pairs=True,
     )
-    first, second = narrowest(plain), narrowest(other)
+    first, second = narrowest(plain).effect, narrowest(other).effect
     assert dict(second.segment.conditions) == {"carrier": "x7", "origin": "ORD"}
     assert second.lift == pytest.approx(first.lift)
 
@@ -143,10 +149,10 @@ def test_the_check_names_the_pair_with_its_part_of_the_rows(write):
     found = ask(place, "segments")
     assert found.verdict == "concentrated"
     assert "carrier = AA and origin = ORD explains" in found.sentence
-    assert found.sentence.endswith(" % of the rows.")
+    assert found.sentence.endswith(" % of the rows (16 % → 58 % there).")
     assert found.rows[0][0] == "carrier = AA and origin = ORD"
     assert found.data["affected"] == pytest.approx(0.075, abs=0.01)
-    assert any("every two of" in note for note in found.notes)
+    assert any("pairs of carrier, origin, distance searched" in note for note in found.notes)
 
 
 def test_a_numeric_outcome_has_pairs_too(write):
@@ -159,13 +165,13 @@ def test_a_numeric_outcome_has_pairs_too(write):
 def test_the_check_keeps_to_one_condition_where_one_will_do(write):
     found = ask(write(answers(3, single), answers(4), segments=["carrier", "origin", "distance"]), "segments")
     assert "carrier = AA explains" in found.sentence
-    assert any("no pair explains it better" in note for note in found.notes)
+    assert any("none explains it clearly better" in note for note in found.notes)
 
 
 def test_without_a_change_no_pair_is_looked_for(write):
     found = ask(write(answers(5), answers(6), segments=["carrier", "origin"]), "segments")
     assert found.verdict == "no change"
-    assert not any("every two" in note for note in found.notes)
+    assert not any("pairs of" in note for note in found.notes)
 
 
 def test_what_says_which_row_it_is_and_not_what_it_is_is_no_feature(write):
