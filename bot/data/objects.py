@@ -26,7 +26,8 @@ _CLOUDS = {
 _ON_THE_WAY = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy", "SSL_CERT_FILE")
 _WILD = "*?["
 # Without credentials a client asks the machine it runs on for some, and fails there.
-_ASKED_FOR_CREDENTIALS = ("169.254.169.254", "/latest/", "metadata.google", "redential")
+_ASKED_FOR_CREDENTIALS = ("169.254.169.254", "/latest/meta-data", "/latest/api/token", "metadata.google", "redential")
+_STATUS = re.compile(r"status code: (\d{3})\b")
 _RETRIES: Any = {"max_retries": 2, "retry_timeout": timedelta(seconds=10)}
 _PATIENCE: dict[str, Any] = {"connect_timeout": timedelta(seconds=5), "timeout": timedelta(seconds=60)}
 
@@ -140,9 +141,11 @@ def _said(address: str, error: Exception) -> ObjectsError:
     needed = _CLOUDS[scheme][1] if scheme in _CLOUDS else "what it asks for"
     if any(mark in said for mark in _ASKED_FOR_CREDENTIALS):
         return ObjectsError(f"{address} needs credentials, and Muster has none; set {needed}.")
-    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or "403" in said or "401" in said:
+    answered = _STATUS.search(said)
+    status = answered[1] if answered else None
+    if isinstance(error, PermissionDeniedError | UnauthenticatedError) or status in {"401", "403"}:
         return ObjectsError(f"{address} may not be read with the credentials Muster has; set {needed}.")
-    if isinstance(error, FileNotFoundError | NotFoundError) or "404" in said:
+    if isinstance(error, FileNotFoundError | NotFoundError) or status == "404":
         return ObjectsError(f"{address} does not exist; look at the bucket's name and the path.")
     return ObjectsError(f"{address} could not be reached: {said.splitlines()[0][:200]}")
 

@@ -140,6 +140,19 @@ def test_the_end_is_followed_and_elsewhere_the_place_is_kept(house, look):
     expect(pill).to_be_hidden()
 
 
+def test_who_moves_up_as_a_message_comes_is_not_taken_back(house, look):
+    house.fill()
+    page = look()
+    expect(page.get_by_text("number 59")).to_be_in_viewport()
+    at = page.locator("#scroller").evaluate(
+        "box => { box.scrollTop = 400;"  # its event is yet to come when the message arrives
+        " const came = new CustomEvent('htmx:afterSettle', {bubbles: true, detail: {}});"
+        " document.querySelector('.messages').dispatchEvent(came);"
+        " return box.scrollTop; }"
+    )
+    assert at == 400
+
+
 def test_unread_messages_elsewhere_are_counted(house, look):
     other = house.workspace.add_channel("incidents", "UBOT", members=["U1"])
     page = look()

@@ -24,16 +24,20 @@
   const pill = $("#pill");
   function follow(scroller, toStart) {
     if (!scroller || lists.has(scroller)) return;
-    const state = { end: true, last: newest(scroller) };
+    const state = { end: true, last: newest(scroller), top: 0 };
     lists.set(scroller, state);
     const atEnd = () => scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < 40;
-    const toEnd = () => { scroller.scrollTop = scroller.scrollHeight; };
+    const toEnd = state.toEnd = () => { scroller.scrollTop = scroller.scrollHeight; state.top = scroller.scrollTop; };
+    // The scroll event of somebody who has just moved up may still be on its way when a message comes.
+    const stays = state.stays = () => state.end && (atEnd() || scroller.scrollTop >= state.top - 1);
     scroller.addEventListener("scroll", () => {
       state.end = atEnd();
+      state.top = scroller.scrollTop;
       if (state.end) { state.last = newest(scroller); if (scroller.id === "scroller") { hide(pill); seen(); } }
     }, { passive: true });
-    new ResizeObserver(() => { if (state.end) toEnd(); }).observe($(".messages", scroller));
-    new ResizeObserver(() => { if (state.end) toEnd(); }).observe(scroller);
+    const resized = new ResizeObserver(() => { if (stays()) toEnd(); });
+    resized.observe($(".messages", scroller));
+    resized.observe(scroller);
     const above = toStart && scroller.scrollHeight - toStart.offsetTop > scroller.clientHeight;
     if (above) { toStart.scrollIntoView({ block: "start" }); scroller.scrollTop -= 24; state.end = atEnd(); } else toEnd();
   }
@@ -65,8 +69,8 @@
     const scroller = part.closest?.(".scroller");
     const state = scroller && lists.get(scroller);
     if (!state) return;
-    if (state.end) {
-      scroller.scrollTop = scroller.scrollHeight;
+    if (state.stays()) {
+      state.toEnd();
       state.last = newest(scroller);
       if (scroller.id === "scroller") seen();
     } else if (scroller.id === "scroller" && newest(scroller) > state.last) {
@@ -307,7 +311,7 @@
       if (area.value.startsWith(sent)) area.value = area.value.slice(sent.length);
       changed();
       const state = lists.get(form.closest("main, .pane")?.querySelector(".scroller"));
-      if (state) state.end = true;
+      if (state) Object.assign(state, { end: true, top: 0 });
     });
 
     function suggest() {

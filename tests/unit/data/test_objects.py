@@ -110,10 +110,15 @@ def test_the_engine_sees_nothing_else_of_the_bucket(tmp_path):
         engine.execute("SELECT * FROM read_parquet('s3://rows/lake/rows.parquet')")
 
 
+@pytest.mark.parametrize("place", ["s3://nowhere/x", "s3://nowhere/403/x", "s3://nowhere-401/latest/x"])
 @pytest.mark.usefixtures("credentials")
-def test_a_bucket_or_a_file_that_is_not_there_is_said(tmp_path):
-    with pytest.raises(UnreadableError, match="s3://nowhere/x does not exist"):
-        rows_of("s3://nowhere/x", tmp_path).columns("predictions")
+def test_a_bucket_that_is_not_there_is_said_whatever_it_is_called(place, tmp_path):
+    with pytest.raises(UnreadableError, match=f"{place} does not exist"):
+        rows_of(place, tmp_path).columns("predictions")
+
+
+@pytest.mark.usefixtures("credentials")
+def test_a_file_that_is_not_there_is_said(tmp_path):
     with pytest.raises(DataError, match="no file Muster can read is there"):
         rows_of("s3://rows/lake/other.parquet", tmp_path).columns("predictions")
 
