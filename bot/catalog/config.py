@@ -48,13 +48,15 @@ class Labels(Strict):
     """Where the truth about predictions arrives, later.
 
     path: Parquet, CSV or JSONL file, directory or glob. key: the column that joins a label to its prediction
-    (the same name on both sides). column: the label. time: when the label became known, optional.
+    (the same name on both sides). column: the label. time: when the label became known, optional. answers: which label
+    an answer claims, where the two are named otherwise: `{decline: fraud, accept: good}`.
     """
 
     path: str
     key: str
     column: str
     time: str | None = None
+    answers: dict[str | int | bool, str | int | bool] = {}
 
 
 class Feature(Strict):

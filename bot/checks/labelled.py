@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.catalog.config import Labels, MonitorMetric
+from bot.catalog.config import Labels, ModelData, MonitorMetric
 from bot.checks.registry import Question
 from bot.core.errors import BotError, unknown
 from bot.data import LABEL, Frame
@@ -15,6 +15,7 @@ from bot.statistics.columns import Column, Floats, as_numbers, category_text, is
 from bot.statistics.performance import Scores, classification, multiclass, regression
 
 MOST_CLASSES = 20
+LEAST_TOLD = 30
 _YES = ("true", "1")
 _MILLISECONDS = 1e11
 
@@ -94,13 +95,30 @@ def _wanted(question: Question, extra: list[str]) -> list[str]:
 
 
 def _side(question: Question, frame: Frame, label: str) -> Labelled:
-    data = question.rows.data
-    return Labelled(
-        frame,
-        frame.columns[label],
-        frame.columns[data.prediction] if data.prediction else None,
-        as_numbers(frame.columns[data.score]) if data.score else None,
-    )
+    return beside(question.rows.data, frame, frame.columns[label])
+
+
+def beside(data: ModelData, frame: Frame, labels: Column) -> Labelled:
+    """Rows with their labels, shape (rows,), and with answers in the labels' words."""
+    frame = in_words_of_labels(data, frame)
+    score = as_numbers(frame.columns[data.score]) if data.score else None
+    return Labelled(frame, labels, frame.columns[data.prediction] if data.prediction else None, score)
+
+
+def in_words_of_labels(data: ModelData, frame: Frame) -> Frame:
+    """The same rows, with answers named as the labels name what they claim."""
+    claims = claimed(data)
+    if not claims or data.prediction is None:
+        return frame
+    names = texts(frame.columns[data.prediction]).tolist()
+    said = np.array([None if name is None else claims.get(name, name) for name in names], dtype=object)
+    return replace(frame, columns={**frame.columns, data.prediction: said})
+
+
+def claimed(data: ModelData) -> dict[str, str]:
+    """The label that an answer claims, for answers that labels call otherwise."""
+    pairs = data.labels.answers if data.labels else {}
+    return {category_text(said): category_text(meant) for said, meant in pairs.items()}
 
 
 def task_of(question: Question, value: str | None, *sides: Labelled) -> Task:
@@ -111,8 +129,12 @@ def task_of(question: Question, value: str | None, *sides: Labelled) -> Task:
     truths = {one for part in labels for one in distinct(part)}
     if value is None and _are_numbers(said, labels, truths, scored=not answers):
         return Task(Kind.NUMBERS)
-    classes = truths | {one for part in answers for one in distinct(part)}
-    watched = value or _watched(question)
+    named = {one for part in answers for one in distinct(part)}
+    _refuse_strangers(truths, named, sum(part.size for part in labels))
+    classes = truths | named
+    claims = claimed(question.rows.data)
+    value = None if value is None else claims.get(value, value)
+    watched = value or claims.get(_watched(question) or "", _watched(question))
     if value is not None and classes and value not in classes:
         raise BotError(f"No label or answer is `{value}`; there is {', '.join(sorted(classes)[:8])}.")
     if value is None and len(classes) > 2:  # noqa: PLR2004
@@ -165,6 +187,20 @@ def _are_numbers(said: list[Column], labels: list[Column], truths: set[str], *, 
         return False
     numbers = numbers[np.isfinite(numbers)]
     return bool(np.unique(numbers).size > MOST_CLASSES or (numbers != np.floor(numbers)).any())
+
+
+def _refuse_strangers(truths: set[str], answers: set[str], rows: int) -> None:
+    """Answers and labels that are two vocabularies, and not by chance of few rows, can't be compared."""
+    if min(len(truths), len(answers)) > 1 and not truths & answers and rows >= LEAST_TOLD:
+        raise BotError(
+            f"No answer ({_listed(answers)}) is named like a label ({_listed(truths)}). Under `data.labels` add "
+            f"`answers: {{{min(answers)}: …, …}}`, the label that each answer claims."
+        )
+
+
+def _listed(names: set[str]) -> str:
+    shown = sorted(names)[:4]
+    return ", ".join(shown) + (", …" if len(names) > len(shown) else "")
 
 
 def _watched(question: Question) -> str | None:

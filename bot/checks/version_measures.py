@@ -7,14 +7,13 @@ from typing import Literal
 import numpy as np
 
 from bot.checks.contract import MOST_ROWS
-from bot.checks.labelled import Kind, Labelled, losses_of, present, task_of, texts
+from bot.checks.labelled import Kind, beside, losses_of, present, task_of, texts
 from bot.checks.latency import length, milliseconds_of
 from bot.checks.outcome import watched_value
 from bot.checks.registry import Question
 from bot.checks.version_pair import VersionPair, labels_in
 from bot.checks.windows import unit_of
 from bot.core.errors import BotError
-from bot.data import Frame
 from bot.statistics.columns import Column, Counts, Floats, as_numbers, count_categories
 from bot.statistics.multiplicity import holm
 from bot.statistics.predictions import are_classes
@@ -128,7 +127,7 @@ def _least_share(found: StandardisedDifference) -> float:
 def _errors(question: Question, pair: VersionPair, strata: Strata) -> Iterator[Measured]:
     """How wrong both are, on rows that have a label; none where too few have."""
     data = question.rows.data
-    sides = [_with_labels(question, frame) for frame in (pair.then, pair.now)]
+    sides = [beside(data, frame, labels_in(frame)) for frame in (pair.then, pair.now)]
     if min(int(side.known.sum()) for side in sides) < LEAST_LABELS:
         return
     task = task_of(question, None, *sides)
@@ -141,10 +140,3 @@ def _errors(question: Question, pair: VersionPair, strata: Strata) -> Iterator[M
     else:
         least = max(LEAST_SHARE / 2, LEAST_DROP * (1 - found.first))
         yield Measured("wrong answers", "share", found, least, is_error=True)
-
-
-def _with_labels(question: Question, frame: Frame) -> Labelled:
-    data = question.rows.data
-    answers = frame.columns[data.prediction] if data.prediction else None
-    score = as_numbers(frame.columns[data.score]) if data.score else None
-    return Labelled(frame, labels_in(frame), answers, score)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.checks.labelled import Labelled, moments_of, present, texts
+from bot.checks.labelled import Labelled, in_words_of_labels, moments_of, present, texts
 from bot.core.errors import BotError
 from bot.data import LABEL, Frame, ModelRows
 from bot.monitoring.watched import Watched
@@ -146,10 +146,11 @@ def read_answers(one: Watched, rows: ModelRows, start: datetime, end: datetime, 
     wanted = [name for name in (data.time, labels.key, data.prediction, data.score, *extra) if name]
     wanted = list(dict.fromkeys(wanted))
     if labels.time is None:
-        frame = _in_order(rows.labelled(start, end, wanted), data.time)
+        frame = in_words_of_labels(data, _in_order(rows.labelled(start, end, wanted), data.time))
         at = _stamps(frame, data.time)
         return Answers(one, frame, now or end, at, np.full(at.size, -1), None, None)
     frame = _in_order(rows.window("predictions", start, end, wanted, most=MOST_ROWS), data.time)
+    frame = in_words_of_labels(data, frame)
     told = rows.window("labels", None, None, [labels.key, labels.column, labels.time])
     arrived, codes = _joined(told, labels.key, labels.column, labels.time, frame.columns[labels.key])
     at = _stamps(frame, data.time)

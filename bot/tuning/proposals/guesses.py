@@ -6,11 +6,13 @@ from datetime import datetime
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.core.errors import BotError, unknown
-from bot.statistics.wording import percent
+from bot.statistics.wording import number, percent
 from bot.tuning.proposals import naming
 from bot.tuning.proposals.facts import Facts, Kind, Look
+from bot.tuning.proposals.relations import divided_at, follows_time, same_meaning
 
 MOST_CLASSES, MOST_VALUES = 50, 50
 MOST_SEGMENTS, MOST_FEATURES = 4, 40
@@ -65,6 +67,8 @@ class Guesses:
     task_reason: str
     probabilities: list[str] = field(default_factory=list)
     latency_unit: str = "ms"
+    claims: dict[str, str] = field(default_factory=dict)
+    """Which label each answer claims, where they are named otherwise."""
 
 
 def check_given(look: Look, given: Given) -> None:
@@ -93,17 +97,19 @@ def guess(look: Look, given: Given, now: datetime) -> Guesses:
     label = keep(_label(look, given, label_time, taken | ({given.prediction} if given.prediction else set())))
     score, probabilities = _score(look, given, taken)
     prediction = keep(_prediction(look, given, taken | {*probabilities, score.column or ""}, label))
+    if not (score.column or probabilities or given.score):
+        score = _dividing(look, prediction, taken) or score
     score = Guess(None, score.reason) if score.column == prediction.column else keep(score)
     taken |= set(probabilities)
-    label = _fitting(look, given, label, prediction)
+    label, claims = _fitting(look, given, label, prediction)
     task, why = _task(look, prediction, score, label)
     latency, unit = _latency(look, taken)
     keep(latency)
     segments = _segments(look, given, taken)
-    features, apart = _features(look, taken)
+    features, apart = _features(look, taken, look.columns[time.column].times if time.column else None)
     return Guesses(
         time, prediction, score, label, key, label_time, version, latency, segments, features, apart,
-        task, why, probabilities, unit,
+        task, why, probabilities, unit, claims,
     )  # fmt: skip
 
 
@@ -198,18 +204,22 @@ def _label(look: Look, given: Given, known_at: Guess, taken: Collection[str]) ->
     return Guess(best.name, reason, len(found) == 1, tuple(one.name for one, _ in found[1 : 1 + _TOLD]))
 
 
-def _fitting(look: Look, given: Given, label: Guess, prediction: Guess) -> Guess:
+def _fitting(look: Look, given: Given, label: Guess, prediction: Guess) -> tuple[Guess, dict[str, str]]:
     """Look at the label again beside the answer: what it holds counts for more than its name."""
     if not label.column or not prediction.column:
-        return label
+        return label, {}
     truth, answer = look.columns[label.column], look.columns[prediction.column]
     missing = f", not known in {percent(truth.empty)} of rows" if truth.empty else ""
     if _same_classes(truth, answer):
-        return replace(label, reason=f"{label.reason}, the same as {answer.name}'s{missing}", sure=True)
-    if truth.kind is answer.kind is Kind.NUMBER:
-        return replace(label, reason=f"{label.reason}{missing}")
+        return replace(label, reason=f"{label.reason}, the same as {answer.name}'s{missing}", sure=True), {}
+    if truth.kind is answer.kind is Kind.NUMBER and truth.distinct > CLEAR:
+        return replace(label, reason=f"{label.reason}{missing}"), {}
+    claims = same_meaning(answer, truth)
+    if claims:
+        pairs = " and ".join(f"{said} goes with {meant}" for said, meant in claims.items())
+        return replace(label, reason=f"{label.reason}, {pairs}{missing}"), claims
     apart = f"{label.reason}, but other values than {answer.name}"
-    return label if given.label else Guess(None, f"{label.column} is {apart}", sure=True, others=(label.column,))
+    return (label if given.label else Guess(None, f"{label.column} is {apart}", others=(label.column,))), {}
 
 
 def _same_classes(one: Facts, other: Facts) -> bool:
@@ -236,6 +246,18 @@ def _score(look: Look, given: Given, taken: Collection[str]) -> tuple[Guess, lis
     best = shares[0] if shares else inside[0]
     span = "numbers from 0 to 1" if shares else "numbers"
     return Guess(best.name, f"{span}, named like a score", others=tuple(one.name for one in inside[1:])), []
+
+
+def _dividing(look: Look, prediction: Guess, taken: Collection[str]) -> Guess | None:
+    """A number from 0 to 1 that decides the answer is its score, whatever it is called."""
+    answer = look.columns.get(prediction.column or "")
+    if answer is None:
+        return None
+    for one in look.of_kind(Kind.NUMBER):
+        found = divided_at(one, answer) if one.name not in taken and _is_share(one) else None
+        if found:
+            return Guess(one.name, f"numbers from 0 to 1, {answer.name} is {found[0]} above {number(found[1])}")
+    return None
 
 
 def _is_share(one: Facts) -> bool:
@@ -324,14 +346,16 @@ def _segments(look: Look, given: Given, taken: Collection[str]) -> dict[str, str
     return {name: reason for _, name, reason in sorted(found, key=lambda one: -one[0])[:MOST_SEGMENTS]}
 
 
-def _features(look: Look, taken: Collection[str]) -> tuple[list[str], dict[str, str]]:
+def _features(
+    look: Look, taken: Collection[str], times: NDArray[np.datetime64] | None
+) -> tuple[list[str], dict[str, str]]:
     """What is left, without what can't be compared, and why it can't."""
     kept: list[str] = []
     apart: dict[str, str] = {}
     for one in look.columns.values():
         if one.name in taken:
             continue
-        reason = _why_apart(one)
+        reason = _why_apart(one) or follows_time(one, times)
         if reason:
             apart[one.name] = reason
         else:

@@ -69,7 +69,11 @@ def _labels(source: Source, guesses: Guesses) -> Labels | None:
     if guesses.label.column is None or guesses.key.column is None:
         return None
     return Labels(
-        path=source.where, key=guesses.key.column, column=guesses.label.column, time=guesses.label_time.column
+        path=source.where,
+        key=guesses.key.column,
+        column=guesses.label.column,
+        time=guesses.label_time.column,
+        answers={**guesses.claims},
     )
 
 

@@ -201,3 +201,22 @@ def test_rankings_are_judged_by_their_order(tmp_path):
         assert "NDCG is 0." in found.sentence
         few = ask(folder / "muster.yaml", "performance query=state window=30m")
         assert few.verdict == "too few rows"
+
+
+def test_answers_that_labels_call_otherwise_are_set_beside_them(tmp_path):
+    random = np.random.default_rng(5)
+    truth = random.random(2000) < 0.3
+    right = random.random(2000) < 0.9
+    answers = np.where(truth == right, "decline", "accept")
+    names = np.where(truth, "fraud", "good")
+    config = table(tmp_path, answers=answers, labels=names, holdout_answers=answers, holdout_labels=names)
+    apart = ask(config, "performance window=1d")
+    assert apart.verdict == "not configured"
+    assert "No answer (accept, decline) is named like a label (fraud, good)" in apart.sentence
+    config.write_text(
+        config.read_text().replace("column: paid", "column: paid, answers: {decline: fraud, accept: good}")
+    )
+    right = ask(config, "performance window=1d")
+    assert (right.verdict, right.sentence[:30]) == ("holds", "90 % of the answers are right,"), right.sentence
+    found = ask(config, "performance window=1d value=decline measure=recall")
+    assert found.sentence.startswith("Of the `fraud` rows, 89 % are found; usually 89 %"), found.sentence

@@ -118,6 +118,46 @@ def test_a_time_in_the_future_is_asked_about():
     assert "100 % of them in the future" in found.reason
 
 
+def test_a_number_that_decides_the_answer_is_its_score_whatever_it_is_called():
+    columns = payments()
+    renamed = {("risk" if name == "score" else name): values for name, values in columns.items()}
+    found = guess(looked(**renamed), NOTHING, NOW)
+    assert found.score.column == "risk"
+    assert found.score.reason == "numbers from 0 to 1, answer is decline above 0.1"
+    assert "risk" not in found.features
+    noisy = {**renamed, "risk": np.random.default_rng(1).permutation(renamed["risk"])}
+    assert guess(looked(**noisy), NOTHING, NOW).score.column is None
+
+
+def test_labels_in_other_words_than_the_answers_are_told_apart_by_what_they_go_with():
+    columns = payments()
+    named = {"decline": "fraud", "approve": "good"}
+    columns["label"] = np.array([named.get(one) for one in columns["label"].tolist()], dtype=object)
+    found = guess(looked(**columns), NOTHING, NOW)
+    assert found.label.column == "label"
+    assert found.claims == named
+    assert "approve goes with good and decline goes with fraud" in found.label.reason
+    columns["label"] = np.random.default_rng(2).permutation(columns["label"])
+    assert guess(looked(**columns), NOTHING, NOW).label.column is None
+
+
+@pytest.mark.parametrize("what", ["month", "weekday", "counter", "partition"])
+def test_what_the_date_decides_is_no_feature(what):
+    columns = payments()
+    days = columns["scored_at"].astype("datetime64[D]").astype(np.int64)
+    columns[what] = {
+        "month": columns["scored_at"].astype("datetime64[M]").astype(np.int64) % 12 + 1.0,
+        "weekday": np.array([str(one % 7) for one in days], dtype=object),
+        "counter": np.arange(days.size) * 3.0 + 11,
+        "partition": np.array([f"2026-{one}" for one in days // 9], dtype=object),
+    }[what]
+    found = guess(looked(**columns), NOTHING, NOW)
+    assert what not in found.features
+    assert found.apart[what] in {"grows with time", "the same in all rows of a day, another the next"}
+    columns[what] = np.random.default_rng(3).permutation(columns[what])
+    assert what in guess(looked(**columns), NOTHING, NOW).features
+
+
 def test_columns_of_another_tool_s_names():
     random = np.random.default_rng(3)
     found = guess(
@@ -159,7 +199,10 @@ def test_a_column_whose_time_of_knowing_is_there_is_a_label_and_no_feature():
 
 
 def test_a_label_with_other_values_than_the_answer_is_none():
-    answers, others = np.array(["yes", "no"] * 200, dtype=object), np.array(["cat", "dog"] * 200, dtype=object)
+    answers, others = (
+        np.array(["yes", "no"] * 200, dtype=object),
+        np.array(["cat", "cat", "dog", "dog"] * 100, dtype=object),
+    )
     found = guess(table(prediction=answers, outcome=others), NOTHING, NOW)
     assert found.label.column is None
     assert "other values than prediction" in found.label.reason
