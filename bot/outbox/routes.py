@@ -1,6 +1,6 @@
 """How each form of row reaches Slack, and how an ambiguous one is looked for first."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from bot.outbox import reconcile
 from bot.outbox.kinds import (
@@ -15,14 +15,21 @@ from bot.outbox.kinds import (
     UploadKind,
     Work,
 )
-from bot.slack.gateway import SlackCallError
+from bot.slack.gateway import SlackCallError, SlackGateway
 from bot.tables import OutboxRow
 
-if TYPE_CHECKING:
-    from bot.outbox.sender import Sender
+
+class Sending(Protocol):
+    """What a route needs of the one who sends."""
+
+    gateway: SlackGateway
+
+    def me(self) -> str: ...
+
+    def keep_progress(self, row: OutboxRow, progress: dict[str, object]) -> None: ...
 
 
-def deliver(sender: "Sender", kind: Kind, row: OutboxRow, work: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def deliver(sender: Sending, kind: Kind, row: OutboxRow, work: Any) -> tuple[Any, ...]:  # noqa: ANN401
     """Do the row's one thing; return what its `posted` or `done` wants to know."""
     match kind:
         case MessageKind():
@@ -37,7 +44,7 @@ def deliver(sender: "Sender", kind: Kind, row: OutboxRow, work: Any) -> tuple[An
             return (_work(work),)
 
 
-def _post(sender: "Sender", row: OutboxRow, message: Message) -> tuple[str, str]:
+def _post(sender: Sending, row: OutboxRow, message: Message) -> tuple[str, str]:
     channel = message.channel
     if channel.startswith(("U", "W")):
         channel = str(sender.gateway.call("conversations.open", users=channel)["channel"]["id"])
@@ -64,7 +71,7 @@ def _post(sender: "Sender", row: OutboxRow, message: Message) -> tuple[str, str]
     return channel, str(answer["ts"])
 
 
-def _call(sender: "Sender", kind: CallKind, call: Call) -> dict[str, Any]:
+def _call(sender: Sending, kind: CallKind, call: Call) -> dict[str, Any]:
     try:
         return sender.gateway.call(call.method, **call.arguments)
     except SlackCallError as error:
@@ -73,7 +80,7 @@ def _call(sender: "Sender", kind: CallKind, call: Call) -> dict[str, Any]:
         raise
 
 
-def _upload(sender: "Sender", row: OutboxRow, upload: Upload) -> str:
+def _upload(sender: Sending, row: OutboxRow, upload: Upload) -> str:
     gateway = sender.gateway
     kept = row.progress.get("file_id")
     if kept and reconcile.shared_file(gateway, str(kept), upload.channel):
@@ -96,7 +103,7 @@ def _upload(sender: "Sender", row: OutboxRow, upload: Upload) -> str:
     return str(place["file_id"])
 
 
-def _create(sender: "Sender", row: OutboxRow, wanted: NewChannel) -> tuple[str, str]:
+def _create(sender: Sending, row: OutboxRow, wanted: NewChannel) -> tuple[str, str]:
     gateway = sender.gateway
     names = list(wanted.names)
     if row.ambiguous:

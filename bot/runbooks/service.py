@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import update
 from sqlmodel import Session, col, select
@@ -11,20 +10,18 @@ from sqlmodel import Session, col, select
 from bot.catalog.config import Catalog
 from bot.catalog.values import format_duration, parse_duration
 from bot.checks.service import Checks
-from bot.core.errors import BotError, ConflictError, NotFoundError
+from bot.core.errors import BotError, ConflictError
 from bot.core.ids import incident_label
 from bot.escalation import service as escalation
 from bot.outbox.queue import Priority, put, put_latest
 from bot.runbooks.document import Directive, Go, Runbook, Step
+from bot.runbooks.facts import facts_of, labels_of
 from bot.runbooks.library import Library
-from bot.runbooks.messages import card_line
-from bot.runbooks.parser import parse
-from bot.runbooks.progress import Said, longer_window, next_step, suggested
-from bot.runbooks.template import fill, fill_check
+from bot.runbooks.progress import longer_window, next_step, suggested
+from bot.runbooks.shelf import Shelf
+from bot.runbooks.template import fill_check
 from bot.tables import (
-    Alert,
     CheckRun,
-    CheckState,
     EscalationState,
     Incident,
     IncidentStatus,
@@ -43,14 +40,13 @@ _OVER = (IncidentStatus.RESOLVED, IncidentStatus.CLOSED)
 
 
 @dataclass(slots=True)
-class Runbooks:
+class Runbooks(Shelf):
     """What runbooks need of this installation. `changed`: called when the incident's card has to show a new step."""
 
     library: Library
     catalog: Catalog
     checks: Checks
     changed: Callable[[Session, Incident, datetime], None] = field(default=lambda _session, _incident, _now: None)
-    _parsed: dict[str, Runbook] = field(default_factory=dict)
 
     # beginning and ending
 
@@ -59,8 +55,8 @@ class Runbooks:
         number = incident.id or 0
         if runbook_id is None and _any_run(session, number):
             return
-        facts = self._facts(session, incident)
-        labels = _labels(session, number)
+        facts = facts_of(session, incident)
+        labels = labels_of(session, number)
         runbook = (
             self.library.get(runbook_id) if runbook_id else self.library.match(incident.kind, incident.model, labels)
         )
@@ -107,7 +103,7 @@ class Runbooks:
 
     def done(self, session: Session, step_id: int, version: int | None, user: str, now: datetime) -> None:
         """Finish a step: on to where its checks point, else to the next."""
-        step, _, document = self._here(session, step_id)
+        step, _, document = self.here(session, step_id)
         if document.answers:
             raise BotError("This step is a decision: press one of its answers.")
         if document.inputs and not step.note:
@@ -122,7 +118,7 @@ class Runbooks:
 
     def answer(self, session: Session, step_id: int, version: int | None, place: int, user: str, now: datetime) -> None:
         """Press an answer of a decision."""
-        step, _run, document = self._here(session, step_id)
+        step, _run, document = self.here(session, step_id)
         if not 0 <= place < len(document.answers):
             raise BotError("This answer is not in the runbook any more; press one that is shown.")
         branch = document.answers[place]
@@ -134,19 +130,19 @@ class Runbooks:
             self._finish(session, step, version, StepState.DONE, user, now, branch.directive, answer=branch.label)
 
     def skip(self, session: Session, step_id: int, version: int | None, user: str, now: datetime) -> None:
-        step, _, _ = self._here(session, step_id)
+        step, _, _ = self.here(session, step_id)
         self._finish(session, step, version, StepState.SKIPPED, user, now, Directive(Go.NEXT))
 
     def fail(self, session: Session, step_id: int, version: int | None, user: str, now: datetime) -> None:
         """The step can't be done: that is on record, and help is called."""
-        step, run, _ = self._here(session, step_id)
+        step, run, _ = self.here(session, step_id)
         self._finish(session, step, version, StepState.FAILED, user, now, Directive(Go.NEXT))
         incident = by_number(session, run.incident_id)
         reason = f"“{step.title}” failed"
         escalation.call(session, self.catalog, incident, now, whom=None, subject=f"failed:{step_id}", reason=reason)
 
     def assign(self, session: Session, step_id: int, version: int | None, whom: str, user: str, now: datetime) -> None:
-        step, _, _ = self._here(session, step_id)
+        step, _, _ = self.here(session, step_id)
         self._take(session, step, version)
         step.assignee = whom
         text = f"“{step.title}” is <@{whom}>'s"
@@ -163,7 +159,7 @@ class Runbooks:
         now: datetime,
     ) -> None:
         """Keep what a step asked for; a step that only asks is done with it."""
-        step, _, document = self._here(session, step_id)
+        step, _, document = self.here(session, step_id)
         said = [
             f"{document.inputs[name]} {value}" for name, value in values.items() if name in document.inputs and value
         ]
@@ -191,20 +187,20 @@ class Runbooks:
         self, session: Session, step_id: int, version: int | None, user: str, now: datetime, *, longer: bool = False
     ) -> None:
         """Run the step's checks again, on demand over the next longer window."""
-        step, run, document = self._here(session, step_id)
+        step, run, document = self.here(session, step_id)
         if not document.checks:
             raise BotError("This step has no check to run.")
         self._take(session, step, version)
         incident = by_number(session, run.incident_id)
         record(session, step.incident_id, now, kind="step.again", text=f"“{step.title}”: checks again", actor=user)
-        before = self._latest(session, step_id) if longer else {}
+        before = self.latest(session, step_id) if longer else {}
         self._ask(session, step, run, document, incident, now, before)
         self._show(session, step, now)
 
     def escalate(
         self, session: Session, step_id: int, version: int | None, user: str, now: datetime, reason: str = ""
     ) -> None:
-        step, run, document = self._here(session, step_id)
+        step, run, document = self.here(session, step_id)
         self._take(session, step, version)
         step.escalated_at = now
         why = f"<@{user}> asked for help with “{step.title}”" + (f": {reason}" if reason else "")
@@ -225,7 +221,7 @@ class Runbooks:
         step = session.get(StepRun, step_id, with_for_update=True)
         if step is None or step.state != StepState.RUNNING or step.escalated_at or not step.due_at or step.due_at > now:
             return False
-        step, run, document = self._here(session, step_id)
+        step, run, document = self.here(session, step_id)
         step.escalated_at = now
         length = format_duration(document.limit.length) if document.limit else "its time"
         text = f"“{step.title}” is not done after {length}"
@@ -271,58 +267,6 @@ class Runbooks:
         whom = (document.limit.escalate_to if document.limit else None) or runbook.escalation
         incident = by_number(session, run.incident_id)
         escalation.call(session, self.catalog, incident, now, whom=whom, subject=f"step:{step.id}", reason=reason)
-
-    # reading
-
-    def document(self, session: Session, text_hash: str) -> Runbook:
-        """Return the text an incident started with, parsed."""
-        if text_hash not in self._parsed:
-            kept = session.get_one(RunbookVersion, text_hash)
-            self._parsed[text_hash] = parse(kept.runbook_id, kept.source).runbook
-        return self._parsed[text_hash]
-
-    def _here(self, session: Session, step_id: int) -> tuple[StepRun, RunbookRun, Step]:
-        step = session.get(StepRun, step_id)
-        if step is None:
-            raise NotFoundError("This step is not there any more.")
-        run = session.get_one(RunbookRun, step.run_id)
-        document = self.document(session, run.runbook_hash).step(step.step_key)
-        if document is None:
-            raise NotFoundError("This step is not in the runbook the incident began with.")
-        return step, run, document
-
-    def read(self, session: Session, step_id: int) -> tuple[StepRun, RunbookRun, Runbook, Step]:
-        step, run, document = self._here(session, step_id)
-        return step, run, self.document(session, run.runbook_hash), document
-
-    def checks_of(self, session: Session, step_id: int) -> list[tuple[int, CheckRun]]:
-        """Return the newest run of each check line of a step, by its place."""
-        rows = session.exec(
-            select(StepCheck.position, CheckRun)
-            .join(CheckRun, col(CheckRun.id) == StepCheck.check_run_id)
-            .where(StepCheck.step_run_id == step_id)
-            .order_by(col(StepCheck.id)),
-        ).all()
-        return sorted(dict(rows).items())
-
-    def said(self, session: Session, step_id: int) -> list[Said]:
-        finished = [run for _, run in self.checks_of(session, step_id) if run.state == CheckState.DONE]
-        return [Said(run.name, run.verdict or "") for run in finished]
-
-    def _latest(self, session: Session, step_id: int) -> dict[int, dict[str, str]]:
-        return {place: dict(run.params) for place, run in self.checks_of(session, step_id)}
-
-    def card_line(self, session: Session, number: int, now: datetime) -> str | None:
-        """Say where the runbook of an incident stands; None: none is running."""
-        step = self.current(session, number)
-        if step is None:
-            return None
-        run = session.get_one(RunbookRun, step.run_id)
-        return card_line(step, len(self.document(session, run.runbook_hash).steps), now)
-
-    def current(self, session: Session, number: int) -> StepRun | None:
-        wanted = select(StepRun).where(StepRun.incident_id == number, StepRun.state == StepState.RUNNING)
-        return session.exec(wanted).first()
 
     # moving
 
@@ -470,41 +414,6 @@ class Runbooks:
             incident_id=step.incident_id,
         )
 
-    def _facts(self, session: Session, incident: Incident) -> dict[str, str]:
-        """What placeholders stand for: of the first alert that says it."""
-        alerts = session.exec(
-            select(Alert).where(Alert.incident_id == incident.id).order_by(col(Alert.first_seen_at), col(Alert.id))
-        ).all()
-
-        def first(name: str) -> str:
-            return next((str(getattr(one, name)) for one in alerts if getattr(one, name)), "")
-
-        window = first("current_window")
-        facts: dict[str, Any] = {
-            "model": incident.model,
-            "version": incident.model_version,
-            "incident": incident_label(incident.id or 0),
-            "severity": incident.severity,
-            "alert.feature": first("feature"),
-            "alert.segment": first("segment"),
-            "alert.monitor": first("monitor"),
-            "alert.metric": first("metric"),
-            "alert.window": window if _is_duration(window) else "",
-            "alert.source": first("source"),
-        }
-        return {name: str(value) for name, value in facts.items() if value}
-
-    def text_of(self, run: RunbookRun, text: str) -> str:
-        return fill(text, run.facts)
-
-
-def _is_duration(text: str) -> bool:
-    try:
-        parse_duration(text)
-    except ValueError:
-        return False
-    return True
-
 
 def _who_won(step: StepRun) -> str:
     if step.ended_by and step.ended_at:
@@ -521,10 +430,3 @@ def _any_run(session: Session, number: int) -> bool:
 
 def _running(session: Session, run_id: int) -> StepRun | None:
     return session.exec(select(StepRun).where(StepRun.run_id == run_id, StepRun.state == StepState.RUNNING)).first()
-
-
-def _labels(session: Session, number: int) -> dict[str, str]:
-    first = session.exec(
-        select(Alert).where(Alert.incident_id == number).order_by(col(Alert.first_seen_at), col(Alert.id)).limit(1)
-    ).first()
-    return dict(first.labels) if first else {}
