@@ -50,12 +50,13 @@ def series(
     upper: float | Sequence[float | None] | None = None,
     fired_at: datetime | None = None,
     marks: Sequence[tuple[datetime, str]] = (),
+    spans: Sequence[tuple[datetime, datetime, float, str]] = (),
     percent: bool = False,
 ) -> Chart:
     """A line with its points, gaps where a value is missing, and the band (one limit for all, or one a point) shaded.
 
-    Points outside the band stand out by colour and shape. `marks` are moments such as "fallback on". Times without a
-    zone are taken as UTC, and shown in UTC.
+    Points outside the band stand out by colour and shape. `marks` are moments such as "fallback on"; `spans` are levels
+    over a stretch with their words, such as an average. Times without a zone are taken as UTC, and shown in UTC.
     """
     numbers = as_floats(values)
     order = sorted(range(min(len(times), numbers.size)), key=lambda at: _utc(times[at]))
@@ -71,10 +72,16 @@ def series(
     events = [(_utc(at), clip(name, 28)) for at, name in marks]
     fired = [(_utc(fired_at), f"fired {_utc(fired_at):%H:%M}")] if fired_at else []
     first, last = _frame(x, [(at - start).total_seconds() for at, _ in [*events, *fired]])
-    low, high = _extent(line, below, above)
+    levels = [
+        ((_utc(begin) - start).total_seconds(), (_utc(end) - start).total_seconds(), level, clip(name, 28))
+        for begin, end, level, name in spans
+    ]
+    low, high = _extent(line, below, above, np.array([level for _, _, level, _ in levels]))
     outside = (line < below) | (line > above)
     _band(canvas, x, below, above, (first, last, low, high))
     _line(canvas, x, line, outside)
+    for span in levels:
+        _span(canvas, span, (first, last, low, high))
     rows = _moments(canvas, start, events, fired, (first, last, low, high))
     canvas.axes.set_xlim(first, last)
     canvas.axes.set_ylim(low, high + (high - low) * 0.11 * rows)
@@ -84,7 +91,7 @@ def series(
     time_ticks(canvas, start, first, last)
     band = bool(np.isfinite(below).any() or np.isfinite(above).any())
     _legend(canvas, label, band=band, outside=bool(outside.any()))
-    return canvas.finish(_alt(title, label, moments, line, outside, (below, above), [*fired, *events], write))
+    return canvas.finish(_alt(title, label, moments, line, outside, (below, above), [*fired, *events], write, levels))
 
 
 def _utc(moment: datetime) -> datetime:
@@ -153,6 +160,22 @@ def _line(canvas: Canvas, x: Floats, line: Floats, outside: Any) -> None:  # noq
         marker="D",
         markersize=8 if few else 5,
         markeredgecolor="white",
+    )
+
+
+def _span(canvas: Canvas, span: tuple[float, float, float, str], frame: tuple[float, float, float, float]) -> None:
+    """A thick line at one level, with its words beside it where there is room."""
+    begin, end, level, name = span
+    _, last, low, high = frame
+    canvas.axes.plot([begin, end], [level, level], color=CURRENT, linewidth=3.2, alpha=0.75, solid_capstyle="butt")
+    canvas.write(
+        min(end, last),
+        level + (high - low) * 0.02,
+        name,
+        color=INK,
+        ha="right",
+        va="bottom",
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.8},
     )
 
 
@@ -252,6 +275,7 @@ def _alt(
     limits: tuple[Floats, Floats],
     events: list[tuple[datetime, str]],
     write: Any,  # noqa: ANN401
+    levels: list[tuple[float, float, float, str]],
 ) -> str:
     known = np.flatnonzero(np.isfinite(line))
     last = int(known[-1])
@@ -262,4 +286,5 @@ def _alt(
     usual = [write(float(limit[last])) for limit in limits if np.isfinite(limit[last])]
     parts += [f"usual {' to '.join(usual)}, {int(np.count_nonzero(outside))} outside"] if usual else []
     parts += [f"{at:%Y-%m-%d %H:%M} {name}" for at, name in events]
+    parts += [name for _, _, _, name in levels]
     return "; ".join(parts) + "."

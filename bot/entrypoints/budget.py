@@ -49,6 +49,7 @@ def _print(team: "TeamState", now: "datetime") -> None:
         table = Table("monitors", "share a week", "pages at a chance below", "standing")
         for pool in team.pools:
             named = pool.keys[0] if len(pool.keys) == 1 else f"{len(pool.keys)} of {pool.name}"
+            named += ", what lasts" if pool.lasting else ""
             table.add_row(named, f"{pool.limit.budget:.2g}", f"1 in {1 / pool.alarm_rate:,.0f}", standing(pool, now))
         Console().print(table)
 
@@ -83,6 +84,7 @@ def _as_data(team: "TeamState", now: "datetime") -> dict[str, object]:
         "pools": [
             {
                 "name": pool.name,
+                "lasting": pool.lasting,
                 "monitors": list(pool.keys),
                 "budget": pool.limit.budget,
                 "alarm_rate": pool.alarm_rate,

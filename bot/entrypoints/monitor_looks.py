@@ -25,6 +25,7 @@ Key = Annotated[str, typer.Argument(help="model/monitor, or the monitor's name a
 @monitor_app.command("explain")
 def explain_monitor(key: Key, as_json: AsJson = False) -> None:
     """What a monitor watches, against what, how often it may be wrong, and what it found last."""
+    from bot.core.clock import SystemClock
     from bot.data import open_model
     from bot.monitoring.explain import explain, find, hint
 
@@ -32,7 +33,7 @@ def explain_monitor(key: Key, as_json: AsJson = False) -> None:
     try:
         with database.reading() as session:
             one = find(catalog, key)
-            lines = explain(session, catalog, one)
+            lines = explain(session, catalog, one, SystemClock().now())
     finally:
         database.close()
     with suppress(BotError):  # rows that can't be read are what its state says already

@@ -44,6 +44,7 @@ def run_monitors(
 
     Exit status: 0 all calm, 1 something fires, 2 something can't be judged.
     """
+    from bot.core.clock import SystemClock
     from bot.data import open_model
     from bot.monitoring.look import look
 
@@ -51,7 +52,7 @@ def run_monitors(
     states: set[str] = set()
     shown: list[dict[str, Any]] = []
     try:
-        for seen in look(database, catalog, base, open_model, model=model):
+        for seen in look(database, catalog, base, open_model, SystemClock().now(), model=model):
             states.add(seen.finding.state)
             row: dict[str, Any] = {
                 "model": seen.one.model.name,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from bot.catalog.config import Catalog
+from bot.monitoring.runs import follows
 from bot.monitoring.watched import Watched, watched
 
 WEEK = timedelta(days=7)
@@ -28,13 +29,18 @@ def weekly_shares(catalog: Catalog) -> dict[str, float]:
 
 
 def alarm_rates(catalog: Catalog) -> Mapping[str, float]:
-    """The chance each monitor has to alarm on an ordinary window."""
+    """The chance each monitor has to alarm on an ordinary window, and again on an ordinary run of them."""
     every = watched(catalog)
     return {key: alarm_rate(share, every[key]) for key, share in weekly_shares(catalog).items()}
 
 
 def alarm_rate(per_week: float, one: Watched) -> float:
-    return min(max(per_week / (WEEK / one.step), LEAST_RATE), MOST_RATE)
+    return min(max(half_of(per_week, one) / (WEEK / one.step), LEAST_RATE), MOST_RATE)
+
+
+def half_of(per_week: float, one: Watched) -> float:
+    """What single windows have of a share: half of it where runs of windows are followed, which have the other half."""
+    return per_week / 2 if follows(one) else per_week
 
 
 def _weight(one: Watched) -> float:

@@ -1,7 +1,7 @@
 """One monitor in words: what it watches, against what, how often it may be wrong, and what it found last."""
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
@@ -9,13 +9,17 @@ from bot.catalog.config import Catalog, Monitor
 from bot.catalog.values import format_duration
 from bot.core.errors import unknown
 from bot.data import ModelRows
-from bot.monitoring.budget import alarm_rates, weekly_shares
+from bot.monitoring.budget import weekly_shares
 from bot.monitoring.finding import State
+from bot.monitoring.known import known_of
+from bot.monitoring.lasting import standing
+from bot.monitoring.limits import Rates, rates
 from bot.monitoring.references import rhythm_hint
+from bot.monitoring.runs import follows
 from bot.monitoring.shadow.messages import told, watching
 from bot.monitoring.shadow.service import record_of
 from bot.monitoring.watched import Watched, watched
-from bot.monitoring.windows import newest
+from bot.monitoring.windows import Window, newest
 from bot.statistics.wording import number, percent
 from bot.tables import MonitorResult, MonitorState
 
@@ -31,18 +35,20 @@ def find(catalog: Catalog, key: str) -> Watched:
     return named[0]
 
 
-def explain(session: Session, catalog: Catalog, one: Watched) -> list[tuple[str, str]]:
+def explain(session: Session, catalog: Catalog, one: Watched, now: datetime) -> list[tuple[str, str]]:
     """Lines of (what, words), in the order one asks."""
-    state = session.get(MonitorState, one.key)
+    state, rate = session.get(MonitorState, one.key), rates(session, catalog, now)[one.key]
     lines = [
         ("watches", watching(one)),
         ("when it fires", _effect(one)),
         ("compared with", _compared(one)),
-        ("limit", _limit(catalog, one)),
+        ("limit", _limit(catalog, one, rate)),
         ("window", _window(one.monitor)),
     ]
     if state is None:
         return [*lines, ("now", "waiting for its first look; is `muster serve` running?")]
+    if follows(one) and state.last_window_end:
+        lines.append(("what lasts", _lasts(session, catalog, one, state.last_window_end, rate)))
     if state.shadow:
         lines.append(("shadow", f"{told(one, record_of(session, one))} Accept: muster monitor accept {one.key}"))
     elif state.changed_by:
@@ -80,19 +86,26 @@ def _compared(one: Watched) -> str:
     return "the reference rows" if inputs else f"the {monitor.baseline} windows before"
 
 
-def _limit(catalog: Catalog, one: Watched) -> str:
+def _lasts(session: Session, catalog: Catalog, one: Watched, end: datetime, rate: Rates) -> str:
+    after = Window(end, end + one.monitor.window)
+    terms = known_of(session, catalog, one, after, rate.window, lasting_rate=rate.lasting).terms
+    return standing(one, terms)
+
+
+def _limit(catalog: Catalog, one: Watched, rate: Rates) -> str:
     rule = one.monitor.rule
     if rule is not None:
         if rule.drop is not None:
             return f"{percent(rule.drop)} worse than the {format_duration(rule.time_before)} before, beyond chance"
         return f"above {number(rule.above)}" if rule.above is not None else f"below {number(rule.below or 0.0)}"
-    share, rate = weekly_shares(catalog)[one.key], alarm_rates(catalog)[one.key]
+    share = weekly_shares(catalog)[one.key]
     if not one.pages:
         return "what matters, beyond chance: it pages nobody, so it takes no share of the budget"
     team = catalog.team_of(one.model.name)
     whole = f"team {team.name}'s {number(team.budget)} a week"
     pages = f"{number(share)} false page{'' if share == 1 else 's'} a week, of {whole}"
-    return f"{pages}: an ordinary window fires with a chance of {number(rate)}"
+    lasts = f", a run of windows on one side with {number(rate.lasting)}" if follows(one) else ""
+    return f"{pages}: an ordinary window fires with a chance of {number(rate.window)}{lasts}"
 
 
 def _window(monitor: Monitor) -> str:

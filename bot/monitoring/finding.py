@@ -7,8 +7,11 @@ from enum import StrEnum
 from typing import Any
 
 from bot.core.payload import clean_text
+from bot.statistics.budget import normal_scores
 
 SENTENCE, NAME = 600, 300
+ASKED, SCORE, LASTING = "asked_by", "score", "lasting"
+"""What is kept with a finding: who asked for it, where the window lies by itself, and the run of windows it ends."""
 SMALLEST = 1e-300
 
 
@@ -68,10 +71,22 @@ class Finding:
 
     @property
     def threshold(self) -> float | None:
-        """The limit that was crossed, or the nearer one."""
+        """The limit that was crossed, or the nearer one; of a run, what its windows are usually like."""
+        if LASTING in self.data:
+            return _finite(self.data[LASTING]["usual"])
         if self.value is None or self.lower is None:
             return self.upper
         return self.upper if self.upper is not None and self.value > (self.lower + self.upper) / 2 else self.lower
+
+
+def score_of(p_value: float, value: float, usual: float, least: float = 0.0, unit: str = "") -> dict[str, Any]:
+    """Where a window lies by itself, as it is kept: a normal score with its side, by the two-sided chance.
+
+    usual: what was expected of it, in the value's unit. least: the smallest change that matters.
+    """
+    side = (value > usual) - (value < usual)
+    score = float(normal_scores(p_value, side)) if side else 0.0
+    return {"score": round(score, 6), "usual": usual, "least": least, "unit": unit}
 
 
 def surprise_of(p_value: float) -> float:

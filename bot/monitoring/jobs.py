@@ -25,8 +25,9 @@ from bot.monitoring.due import Claim, any_due, claim, claim_now, held, release, 
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.judging import judge
 from bot.monitoring.known import end_of_event, known_of
-from bot.monitoring.limits import rates
+from bot.monitoring.limits import Rates, rates
 from bot.monitoring.revisions import COUNTED, PAUSE, changed, looked_at, looks_complete, matured
+from bot.monitoring.runs import follows
 from bot.monitoring.service import keep
 from bot.monitoring.shadow.deliveries import present
 from bot.monitoring.shadow.service import welcome
@@ -57,7 +58,7 @@ class Monitors:
         self.clock = clock
         self.opener = opener
         self.watched = watched(house.catalog)
-        self.rates = alarm_rates(house.catalog)
+        self.rates = {key: Rates(rate, rate) for key, rate in alarm_rates(house.catalog).items()}
         self.paging = [key for key, one in self.watched.items() if one.pages]
         self._introduced = False
         self._judged = 0
@@ -109,7 +110,7 @@ class Monitors:
         now = self.clock.now()
         if self._learnt is None or now - self._learnt >= LEARNT_EVERY:
             with self.database.reading() as session:
-                self.rates = rates(session, self.house.catalog, now)
+                self.rates = dict(rates(session, self.house.catalog, now))
             self._learnt = now
 
     def _turn(self, mine: Claim) -> None:
@@ -171,9 +172,13 @@ class Monitors:
             results = looked_at(session, one)
             session.expunge_all()
         sizes = changed(one, rows, results)
-        for window in sorted({*sizes, *matured(one, rows, results, now)})[:MOST_A_TURN]:
+        again = sorted({*sizes, *matured(one, rows, results, now)})[:MOST_A_TURN]
+        known = {Window(result.window_start, result.window_end): result.data.get(COUNTED) for result in results}
+        if again and follows(one) and max(known) not in again:  # the run it ends may be another now
+            again.append(max(known))
+        for window in again:
             log.info("monitor.again", key=one.key, window=str(window), rows=sizes.get(window))
-            if not self._judge(mine, one, rows, window, again=True, counted=sizes.get(window)):
+            if not self._judge(mine, one, rows, window, again=True, counted=sizes.get(window, known[window])):
                 return
         follow_incidents(self.database, one, rows, now)
 
@@ -192,8 +197,9 @@ class Monitors:
 
         again: it was judged before. counted: its rows now, where they have been counted.
         """
+        rate, now = self.rates[one.key], self.clock.now()
         with self.database.reading() as session:
-            known = known_of(session, self.house.catalog, one, window, self.rates[one.key], self.clock.now())
+            known = known_of(session, self.house.catalog, one, window, rate.window, now, lasting_rate=rate.lasting)
         told, finding = noted(one, judge(one, rows, window, known.terms), known.events)
         if counted is not None:
             finding = replace(finding, data={**finding.data, COUNTED: counted})

@@ -6,6 +6,7 @@ from bot.catalog.config import MonitorMetric
 from bot.data import ModelRows
 from bot.monitoring import checked, estimates, features, levels, performance, segments, shares
 from bot.monitoring.finding import Finding
+from bot.monitoring.lasting import with_what_lasts
 from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
@@ -28,4 +29,5 @@ def judge(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Findin
     """Judge a complete window. Raises BotError for what a person has to mend, such as a column that isn't there."""
     if one.monitor.by is not None:
         return segments.every_segment(one, rows, window, terms).fit_to_keep()
-    return JUDGES[one.monitor.metric](one, rows, window, terms).fit_to_keep()
+    found = JUDGES[one.monitor.metric](one, rows, window, terms)
+    return with_what_lasts(one, found, window, terms).fit_to_keep()

@@ -10,12 +10,14 @@ from bot.incidents import service as incidents
 from bot.monitoring.baselines import standing
 from bot.monitoring.calendar import Occurrence, alarm_rate_in, occurrences
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.history import Past, past_of
+from bot.monitoring.history import Past, past_of, scored_before
 from bot.monitoring.references import SPARE, Comparison, follows_versions, reach, since_and_across
+from bot.monitoring.runs import follows
 from bot.monitoring.service import firing_alert
 from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
+from bot.statistics.budget import MEMORY
 from bot.tables import AlertState, Baseline, BaselineSource
 from bot.timeline.mentioned import by_number
 
@@ -29,12 +31,21 @@ class Known:
 
 
 def known_of(
-    session: Session, catalog: Catalog, one: Watched, window: Window, alarm_rate: float, now: datetime | None = None
+    session: Session,
+    catalog: Catalog,
+    one: Watched,
+    window: Window,
+    alarm_rate: float,
+    now: datetime | None = None,
+    *,
+    lasting_rate: float | None = None,
 ) -> Known:
+    """alarm_rate, lasting_rate: the chance that an ordinary window alarms, and an ordinary run; None: the same."""
     accepted, comparison = _baselines(session, one, window)
     back = reach(one, window, comparison)
     past = _settled(past_of(session, _looking_back(one, window, back), window), accepted)
-    events = occurrences(catalog, one.model.name, window.start - back, window.end, window.length)
+    since = window.start - max(back, MEMORY * window.length)
+    events = occurrences(catalog, one.model.name, since, window.end, window.length)
     here = tuple(event for event in events if event.holds(window))
 
     def leaves_out(other: Window) -> bool:
@@ -44,7 +55,11 @@ def known_of(
             return True
         return not _accepted_within(accepted, other) and past.leaves_out(other)
 
-    return Known(Terms(leaves_out, alarm_rate_in(here, alarm_rate), now, comparison), here)
+    scored = None
+    if follows(one) and not here:
+        scored = scored_before(session, one, window, lambda other: any(event.holds(other) for event in events))
+    rate = alarm_rate_in(here, alarm_rate)
+    return Known(Terms(leaves_out, rate, now, comparison, scored, lasting_rate), here)
 
 
 def _baselines(session: Session, one: Watched, window: Window) -> tuple[Baseline | None, Comparison]:

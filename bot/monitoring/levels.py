@@ -7,6 +7,7 @@ is not enough, the change must also be large enough to matter. A `rule` takes th
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 import numpy as np
 
@@ -14,7 +15,8 @@ from bot.catalog.config import MonitorMetric
 from bot.core.errors import BotError
 from bot.data import Frame, ModelRows
 from bot.monitoring import words
-from bot.monitoring.finding import Finding, State, surprise_of
+from bot.monitoring.finding import SCORE, Finding, State, score_of, surprise_of
+from bot.monitoring.references import SPARE
 from bot.monitoring.shares import class_share
 from bot.monitoring.sides import stamps_of
 from bot.monitoring.terms import Terms
@@ -105,15 +107,7 @@ def _by_band(
     value: float,
     size: int,
 ) -> Finding:
-    count = one.monitor.baseline
-    most = (count + 1) * MOST_A_WINDOW
-    names = [one.data.time, *asked.columns]
-    before = rows.window("predictions", window.start - count * window.length, window.start, names, most=most)
-    past = [
-        (each.end, asked.summary(found), float(np.std(found)))
-        for each, found in _windows(one, asked, before, window, terms)
-        if found.size >= min(one.monitor.min_rows, 30)
-    ]
+    past = _past(one, asked, rows, window, terms)
     if len(past) < LEAST_WINDOWS:
         short = too_few_windows(len(past), LEAST_WINDOWS)
         missing = LEAST_WINDOWS - len(past)
@@ -140,18 +134,42 @@ def _by_band(
         surprise=surprise_of(p_value) if abs(value - usual.centre) >= least else 0.0,
         feature=one.monitor.feature,
         reference=f"{len(past)} windows before",
-        data={"label": asked.noun, "before": [[end.isoformat(), found] for end, found, _ in past]},
+        data={
+            "label": asked.noun,
+            "before": [[end.isoformat(), found] for end, found, _ in past],
+            SCORE: score_of(usual.two_sided(value), value, usual.centre, least, asked.unit),
+        },
     )
 
 
-def _windows(one: Watched, asked: Level, frame: Frame, window: Window, terms: Terms) -> list[tuple[Window, Floats]]:
-    """The baseline windows that may be learnt from, oldest first, each with its numbers."""
+def _past(
+    one: Watched, asked: Level, rows: ModelRows, window: Window, terms: Terms
+) -> list[tuple[datetime, float, float]]:
+    """End, number and standard deviation of the rows of each baseline window; further back where some are left out."""
+    names, count, since = [one.data.time, *asked.columns], one.monitor.baseline, terms.comparison.since
+    places = [window.start - back * window.length for back in range(count, 0, -1)]
+    spoilt = any(terms.leaves_out(Window(at, at + window.length)) for at in places if since is None or at >= since)
+    back = SPARE * count if spoilt else count
+    start = window.start - back * window.length
+    before = rows.window("predictions", start, window.start, names, most=(back + 1) * MOST_A_WINDOW)
+    found = [
+        (each.end, asked.summary(values), float(np.std(values)))
+        for each, values in _windows(one, asked, before, window, back, terms)
+        if values.size >= min(one.monitor.min_rows, 30)
+    ]
+    return found[-count:]
+
+
+def _windows(
+    one: Watched, asked: Level, frame: Frame, window: Window, most: int, terms: Terms
+) -> list[tuple[Window, Floats]]:
+    """The windows before, `most` back, that may be learnt from, oldest first, each with its numbers."""
     stamps = stamps_of(frame.columns[one.data.time])
     order = np.argsort(stamps, kind="stable")
     columns = {name: np.asarray(frame.columns[name])[order] for name in asked.columns}
     stamps = stamps[order]
     found = []
-    for back in range(one.monitor.baseline, 0, -1):
+    for back in range(most, 0, -1):
         each = Window(window.start - back * window.length, window.end - back * window.length)
         if terms.leaves_out(each):
             continue

@@ -1,5 +1,10 @@
-"""The limits a team's monitors judge by: one budget, split over pools of like monitors, read from their pooled past."""
+"""The limits a team's monitors judge by: one budget, split over pools of like monitors, read from their pooled past.
 
+Where runs of windows are followed, they are a pool of their own with half of the budget: under one limit for both, the
+wild windows of a heavy tail would hide what lasts.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,10 +13,12 @@ import numpy as np
 from sqlmodel import Session, col, select
 
 from bot.catalog.config import Catalog, Route
-from bot.monitoring.budget import LEAST_RATE, MOST_RATE, WEEK, alarm_rates, weekly_shares
-from bot.monitoring.finding import State
+from bot.monitoring.budget import LEAST_RATE, MOST_RATE, WEEK, alarm_rates, half_of, weekly_shares
+from bot.monitoring.calendar import occurrences
+from bot.monitoring.finding import ASKED, State
 from bot.monitoring.history import Past, troubles
-from bot.monitoring.service import ASKED, SOURCE
+from bot.monitoring.runs import follows, kept_scores, run_surprises
+from bot.monitoring.service import SOURCE
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window
 from bot.statistics.budget import Limit, Pool, Realised, pool_limit, realised
@@ -25,12 +32,16 @@ _JUDGED = (State.OK, State.FIRING)
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """Like monitors of a team and their common limit. name: what they have in common (`class_share`)."""
+    """Like monitors of a team and their common limit. name: what they have in common (`class_share`).
+
+    lasting: the limit is of runs of windows, not of a single one.
+    """
 
     team: str
     name: str
     keys: tuple[str, ...]
     limit: Limit
+    lasting: bool = False
 
     @property
     def alarm_rate(self) -> float:
@@ -39,6 +50,14 @@ class PoolState:
     def certified_at(self, now: datetime) -> datetime:
         """When the past became long enough, or will have."""
         return now - timedelta(weeks=self.limit.weeks - self.limit.wanted)
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """The chance that an ordinary window alarms, and that an ordinary run of windows does."""
+
+    window: float
+    lasting: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,25 +73,33 @@ class TeamState:
 
 
 def pools(session: Session, catalog: Catalog, now: datetime) -> list[PoolState]:
-    """Every pool of every team: the paging monitors of one metric.
+    """Every pool of every team: the paging monitors of one metric, by single windows and by runs of them.
 
     A monitor with a budget of its own stands alone, and so does one of every segment: its surprise is a family's.
     """
     shares = weekly_shares(catalog)
     found = []
     for (team, name), members in _pools(catalog).items():
-        past = [_surprises(session, one, now) for one in members]
-        budget = sum(shares[one.key] for one in members)
-        per_week = tuple(WEEK / one.step for one in members)
-        limit = pool_limit(Pool(tuple(past), per_week, budget))
-        found.append(PoolState(team, name, tuple(one.key for one in members), limit))
+        past = {one.key: _past(session, catalog, one, now) for one in members}
+        halves = {one.key: half_of(shares[one.key], one) for one in members}
+        windows = [_surprises(past[one.key]) for one in members]
+        single = _state(team, name, members, windows, sum(halves.values()))
+        found.append(single)
+        followed = [one for one in members if follows(one)]
+        if followed:
+            runs = [_of_runs(one, past[one.key], -math.log10(single.alarm_rate)) for one in followed]
+            budget = sum(halves[one.key] for one in followed)
+            found.append(_state(team, name, followed, runs, budget, lasting=True))
     return found
 
 
-def rates(session: Session, catalog: Catalog, now: datetime) -> Mapping[str, float]:
-    """The chance each monitor has to alarm on an ordinary window, by what the pools have learnt."""
-    learnt = {key: pool.alarm_rate for pool in pools(session, catalog, now) for key in pool.keys}
-    return {**alarm_rates(catalog), **learnt}
+def rates(session: Session, catalog: Catalog, now: datetime) -> Mapping[str, Rates]:
+    """The chance each monitor has to alarm on an ordinary window, and on an ordinary run, as the pools have learnt."""
+    exact = alarm_rates(catalog)
+    every = pools(session, catalog, now)
+    single = {key: pool.alarm_rate for pool in every if not pool.lasting for key in pool.keys}
+    lasting = {key: pool.alarm_rate for pool in every if pool.lasting for key in pool.keys}
+    return {key: Rates(single.get(key, rate), lasting.get(key, rate)) for key, rate in exact.items()}
 
 
 def teams(session: Session, catalog: Catalog, now: datetime) -> list[TeamState]:
@@ -100,28 +127,46 @@ def _pools(catalog: Catalog) -> dict[tuple[str, str], list[Watched]]:
     return found
 
 
-def _surprises(session: Session, one: Watched, now: datetime) -> Floats:
-    """What ordinary windows gave: outside incidents and known events, judged by half of today's baseline or more."""
+def _state(
+    team: str, name: str, members: Sequence[Watched], past: Sequence[Floats], budget: float, *, lasting: bool = False
+) -> PoolState:
+    per_week = tuple(WEEK / one.step for one in members)
+    limit = pool_limit(Pool(tuple(past), per_week, budget))
+    return PoolState(team, name, tuple(one.key for one in members), limit, lasting)
+
+
+def _past(session: Session, catalog: Catalog, one: Watched, now: datetime) -> list[MonitorResult]:
+    """Ordinary windows: outside incidents and known events, judged by half of today's baseline or more."""
+    since = now - LOOKED_BACK
     results = session.exec(
         select(MonitorResult)
         .where(
             MonitorResult.key == one.key,
             col(MonitorResult.state).in_(_JUDGED),
-            col(MonitorResult.window_end) > now - LOOKED_BACK,
+            col(MonitorResult.window_end) > since,
         )
         .order_by(col(MonitorResult.window_end))
     ).all()
-    trouble = Past(incidents=troubles(session, one, now - LOOKED_BACK, now))
-    learnt = [len(result.data.get("before", ())) for result in results]
-    usual = max(learnt, default=0)
-    kept = [
-        result.surprise if result.surprise is not None else np.nan
-        for result, before in zip(results, learnt, strict=True)
-        if 2 * before >= usual
-        and not {ASKED, "events"} & result.data.keys()
-        and not trouble.leaves_out(Window(result.window_start, result.window_end))
-    ]
-    return np.array(kept, dtype=np.float64)
+    trouble = Past(incidents=troubles(session, one, since, now))
+    events = occurrences(catalog, one.model.name, since, now, one.monitor.window)
+    usual = max((len(result.data.get("before", ())) for result in results), default=0)
+
+    def ordinary(result: MonitorResult) -> bool:
+        window = Window(result.window_start, result.window_end)
+        learnt = 2 * len(result.data.get("before", ())) >= usual
+        return learnt and not trouble.leaves_out(window) and not any(event.holds(window) for event in events)
+
+    return [result for result in results if not {ASKED, "events"} & result.data.keys() and ordinary(result)]
+
+
+def _surprises(past: Sequence[MonitorResult]) -> Floats:
+    return np.array([np.nan if one.surprise is None else one.surprise for one in past], dtype=np.float64)
+
+
+def _of_runs(one: Watched, past: Sequence[MonitorResult], alone: float) -> Floats:
+    """What ordinary runs gave. alone: a window as surprising fires by itself, and is no part of a run."""
+    wild = {result.window_end for result in past if (result.surprise or 0.0) >= alone}
+    return run_surprises(one, kept_scores(past, lambda window: window.end in wild))
 
 
 def _pages(session: Session, paging: Sequence[Watched], now: datetime) -> tuple[int, int, int]:

@@ -7,8 +7,12 @@ from sqlmodel import Session, col, select
 
 from bot.catalog.config import MonitorMetric
 from bot.charts import Chart, bars, categories, distributions, series
-from bot.monitoring.service import ASKED, SOURCE
+from bot.monitoring.finding import ASKED, LASTING
+from bot.monitoring.runs import began
+from bot.monitoring.service import SOURCE
 from bot.monitoring.watched import key_of
+from bot.statistics.wording import number
+from bot.statistics.wording import percent as as_percent
 from bot.tables import Alert, MonitorResult
 
 MOST_WINDOWS = 48
@@ -91,6 +95,7 @@ def _windows(alert: Alert, results: Sequence[MonitorResult], title: str) -> Char
     times, values, lower, upper = zip(*points, strict=True)
     fired = _fired_at(alert, own)
     metric = MonitorMetric(alert.metric) if alert.metric in set(MonitorMetric) else None
+    percent = (metric in _SHARES and not _said(own, "by")) or _said(own, "measure") in _POINTS
     return series(
         times,
         list(values),
@@ -100,8 +105,20 @@ def _windows(alert: Alert, results: Sequence[MonitorResult], title: str) -> Char
         upper=upper,
         fired_at=fired,
         marks=[(alert.starts_at, f"began {_short(alert.starts_at, fired)}")] if alert.starts_at < fired else [],
-        percent=(metric in _SHARES and not _said(own, "by")) or _said(own, "measure") in _POINTS,
+        spans=_runs(own, percent=percent),
+        percent=percent,
     )
+
+
+def _runs(results: Sequence[MonitorResult], *, percent: bool) -> list[tuple[datetime, datetime, float, str]]:
+    """The average of the run that fired last, over its windows."""
+    newest = next((one for one in reversed(results) if began(one.data)), None)
+    since = began(newest.data) if newest else None
+    if newest is None or since is None:
+        return []
+    average = float(newest.data[LASTING]["average"])
+    said = f"on average {as_percent(average) if percent else number(average)}"
+    return [(since + (newest.window_end - newest.window_start), newest.window_end, average, said)]
 
 
 def _said(results: Sequence[MonitorResult], name: str) -> object:

@@ -12,10 +12,12 @@ from bot.data import ModelRows
 from bot.data.held import HeldRows
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.judging import judge
+from bot.monitoring.runs import began, scored
 from bot.monitoring.service import CLEAN_WINDOWS
-from bot.monitoring.terms import USUAL_RATE, LeftOut, Terms, learns_from_all
+from bot.monitoring.terms import USUAL_RATE, LeftOut, Scored, Terms, learns_from_all
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import ORIGIN, Window
+from bot.statistics.budget import MEMORY
 
 MOST_WINDOWS = 20_000
 Progress = Callable[[int, int], None]
@@ -68,7 +70,10 @@ def rehearse(
     leaves_out: LeftOut = learns_from_all,
     progress: Progress | None = None,
 ) -> Iterator[Rehearsed]:
-    """Judge the windows in turn. A window that can't be judged is `broken`, with the reason as its sentence."""
+    """Judge the windows in turn. A window that can't be judged is `broken`, with the reason as its sentence.
+
+    alarm_rate: the chance of an alarm by an ordinary window, and again by an ordinary run of them.
+    """
     if not windows:
         return
     # A judge looks back as far as its baseline reaches, and once more where windows are left out.
@@ -78,14 +83,18 @@ def rehearse(
     def spoilt(window: Window) -> bool:
         return any(window.overlaps(one) for one in reversed(fired)) or leaves_out(window)
 
-    terms = Terms(spoilt, alarm_rate)
+    past: list[Scored] = []
     for at, window in enumerate(windows, start=1):
         try:
-            finding = judge(one, held, window, terms)
+            finding = judge(one, held, window, Terms(spoilt, alarm_rate, scored=tuple(past[-MEMORY:])))
         except BotError as error:
             finding = Finding(State.BROKEN, error.message)
+        begun = began(finding.data)
         if finding.state is State.FIRING:
-            fired.append(window)
+            fired.append(Window(begun or window.start, window.end))
+        score = scored(window, finding.value, finding.data)
+        if score is not None and (finding.state is State.OK or begun):
+            past.append(score)
         yield Rehearsed(window, finding)
         if progress:
             progress(at, len(windows))

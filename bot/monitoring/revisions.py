@@ -8,8 +8,8 @@ from sqlmodel import Session, col, select
 from bot.catalog.config import MonitorMetric
 from bot.data import ModelRows
 from bot.monitoring.cohorts import due_cohorts
+from bot.monitoring.finding import ASKED
 from bot.monitoring.references import SPARE
-from bot.monitoring.service import ASKED
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.tables import MonitorResult

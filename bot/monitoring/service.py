@@ -11,14 +11,14 @@ from bot.alerts.signals import Item, Signal
 from bot.catalog.config import Source
 from bot.catalog.values import SecretRef
 from bot.incidents.house import House
-from bot.monitoring.finding import Finding, State
+from bot.monitoring.finding import ASKED, Finding, State
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.tables import Alert, AlertState, MonitorResult, MonitorState
 
 SOURCE = Source(name="muster", kind="generic", token=SecretRef(env="MUSTER_WEBHOOK_TOKEN"))
 CLEAN_WINDOWS = 2
-ASKED, REVISED = "asked_by", "revised"
+REVISED = "revised"
 MOST_REVISIONS = 5
 
 
@@ -46,7 +46,9 @@ def keep(
         return False
     data = {**finding.data, **({ASKED: asked_by} if asked_by else {}), "sentence": finding.sentence}
     if known is not None and again:
-        data[REVISED] = _before(known, now)
+        same = (known.state, known.value, known.rows) == (finding.state, finding.value, finding.rows)
+        before = known.data.get(REVISED, []) if same else _before(known, now)
+        data |= {REVISED: before} if before else {}
     row = known or MonitorResult(
         key=one.key, window_start=window.start, window_end=window.end, rows=0, state="", evaluated_at=now
     )

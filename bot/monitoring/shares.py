@@ -11,7 +11,7 @@ from bot.core.errors import BotError
 from bot.data import ModelRows
 from bot.data.contract import Value
 from bot.monitoring import words
-from bot.monitoring.finding import Finding, State, surprise_of
+from bot.monitoring.finding import SCORE, Finding, State, score_of, surprise_of
 from bot.monitoring.onset import onset
 from bot.monitoring.references import (
     LEAST_WEEKS,
@@ -92,6 +92,12 @@ def class_share(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> 
         data={
             "label": f"share answered {category_text(one.monitor.value)}",
             "before": [[(at + window.length).isoformat(), count / size] for at, count, size in before],
+            SCORE: score_of(
+                found.band.p_value(share),
+                share,
+                found.band.centre,
+                LEAST_EFFECT * min(found.band.centre, 1 - found.band.centre),
+            ),
         },
     )
 
@@ -120,7 +126,10 @@ def row_count(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Fi
         upper=upper,
         surprise=surprise_of(band.p_value(size)),
         reference=compared.words.format(len(counts)) + since_words(terms.comparison),
-        data={"before": [[(at + window.length).isoformat(), float(size)] for at, _, size in compared.before]},
+        data={
+            "before": [[(at + window.length).isoformat(), float(size)] for at, _, size in compared.before],
+            SCORE: score_of(band.p_value(size), float(size), (band.centre / 2) ** 2 - 0.375),
+        },
     )
 
 

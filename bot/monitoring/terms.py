@@ -1,6 +1,6 @@
 """What a judge is told beside the rows: what it must not learn from, and how often it may be wrong."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -16,14 +16,38 @@ def learns_from_all(_window: Window) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
+class Scored:
+    """A window that was judged, and where it lay by itself.
+
+    score: normal, with its side; NaN where it is no part of a run. usual: what was expected of its value. least: the
+    smallest change that matters. learnt: windows it was judged by. since: where the baseline of these begins.
+    """
+
+    window: Window
+    score: float
+    value: float
+    usual: float
+    least: float
+    learnt: int
+    since: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Terms:
     """leaves_out: whether a window must not be learnt from. alarm_rate: the chance that an ordinary window alarms.
 
     now: labels that came later are not known yet; None: whatever is there counts. comparison: where a new baseline
-    begins, when one was accepted or a new version promoted.
+    begins, when one was accepted or a new version promoted. scored: the windows before, oldest first, that may be part
+    of a run with this one; None: no run is looked for. lasting_rate: the chance that such a run alarms; None: the same.
     """
 
     leaves_out: LeftOut = learns_from_all
     alarm_rate: float = USUAL_RATE
     now: datetime | None = None
     comparison: Comparison = field(default_factory=Comparison)
+    scored: Sequence[Scored] | None = ()
+    lasting_rate: float | None = None
+
+    @property
+    def rate_of_runs(self) -> float:
+        return self.alarm_rate if self.lasting_rate is None else self.lasting_rate

@@ -82,6 +82,10 @@ class UsualLevel:
         tail = float(stdtr(self.windows - 1, -away if self.one_sided else -abs(away)))
         return tail if self.one_sided else 2 * tail
 
+    def two_sided(self, value: float) -> float:
+        """The chance of a number as far from the centre, on either side."""
+        return replace(self, one_sided=False).p_value(value)
+
 
 def usual_level(
     levels: Sequence[float], *, noise: float = 0.0, false_alarm_rate: float = 0.01, one_sided: bool = False

@@ -13,6 +13,7 @@ from bot.catalog.config import Catalog, Model, Team
 from bot.entrypoints.cli import app
 from bot.monitoring.budget import alarm_rates
 from bot.monitoring.due import introduce
+from bot.monitoring.finding import score_of
 from bot.monitoring.limits import pools, rates, teams
 from bot.statistics.budget import Kept
 from bot.tables import Incident, MonitorResult, Resolution
@@ -24,11 +25,18 @@ DAY = timedelta(days=1)
 FLEET, DAYS = 12, 60
 
 
+def score(surprise, day):
+    return score_of(10**-surprise, 0.2, 0.1 if day % 2 else 0.3)
+
+
 def fleet(make_world, scale, days=DAYS):
-    """A dozen models of one team, each watched daily for two months; their surprises are `scale` times as long."""
+    """A dozen models of one team, each watched daily for two months; their surprises are `scale` times as long.
+
+    Single windows have half of the team's budget. Scores are as surprising, half of them above what is usual.
+    """
     one = {"name": "late", "metric": "class_share", "value": "late", "window": "1d", "shadow": False}
     models = [Model.model_validate({"name": f"m{at}", "team": "risk", "monitors": [one]}) for at in range(FLEET)]
-    catalog = Catalog(models=models, teams=[Team(name="risk", budget="0.5/week")])
+    catalog = Catalog(models=models, teams=[Team(name="risk", budget="1/week")])
     world = make_world(catalog)
     rng = np.random.default_rng(1)
     with world.muster.database.transaction() as session:
@@ -42,8 +50,9 @@ def fleet(make_world, scale, days=DAYS):
                         window_end=START + (day + 1) * DAY,
                         rows=500,
                         state="ok",
-                        surprise=float(rng.exponential(scale / math.log(10))),
-                        data={"before": [0] * min(day, 30), "sentence": ""},
+                        value=0.2,
+                        surprise=(surprise := float(rng.exponential(scale / math.log(10)))),
+                        data={"before": [0] * min(day, 30), "sentence": "", "score": score(surprise, day)},
                         evaluated_at=START + (day + 1) * DAY,
                     )
                 )
@@ -53,7 +62,7 @@ def fleet(make_world, scale, days=DAYS):
 def test_a_fleet_learns_its_limit_from_what_all_of_it_saw(make_world):
     world, catalog, now = fleet(make_world, scale=1.0)
     with world.muster.database.reading() as session:
-        (pool,) = pools(session, catalog, now)
+        pool, _ = pools(session, catalog, now)
     assert (pool.team, pool.name, len(pool.keys)) == ("risk", "class_share", FLEET)
     assert pool.limit.exact == pytest.approx(math.log10(12 * 7 / 0.5), abs=0.01)
     assert pool.limit.surprise == pytest.approx(pool.limit.exact, abs=0.4)
@@ -63,17 +72,35 @@ def test_a_fleet_learns_its_limit_from_what_all_of_it_saw(make_world):
         for result in session.exec(select(MonitorResult)):
             result.surprise *= 2
     with world.muster.database.reading() as session:
-        (wild,) = pools(session, catalog, now)
+        wild, _ = pools(session, catalog, now)
         learnt = rates(session, catalog, now)
     assert wild.limit.surprise > 1.5 * pool.limit.surprise, "what is twice as surprising on ordinary days pages later"
-    assert learnt["m0/late"] == pytest.approx(10**-wild.limit.surprise)
-    assert learnt["m0/late"] < alarm_rates(catalog)["m0/late"] / 10
+    assert learnt["m0/late"].window == pytest.approx(10**-wild.limit.surprise)
+    assert learnt["m0/late"].window < alarm_rates(catalog)["m0/late"] / 10
+
+
+def test_runs_of_windows_are_a_pool_of_their_own(make_world):
+    world, catalog, now = fleet(make_world, scale=1.0)
+    with world.muster.database.reading() as session:
+        single, lasting = pools(session, catalog, now)
+    assert (single.lasting, lasting.lasting, lasting.keys) == (False, True, single.keys)
+    assert single.limit.budget + lasting.limit.budget == 1.0
+    assert lasting.limit.certified
+    assert lasting.limit.surprise < single.limit.surprise, "sides that alternate leave nothing that lasts"
+    with world.muster.database.transaction() as session:
+        for result in session.exec(select(MonitorResult).where(MonitorResult.window_end > now - 8 * DAY)):
+            result.data = {**result.data, "score": {**result.data["score"], "score": 1.5, "usual": 0.1}}
+    with world.muster.database.reading() as session:
+        _, moved = pools(session, catalog, now)
+        learnt = rates(session, catalog, now)
+    assert moved.limit.surprise > lasting.limit.surprise + 0.5, "what lasted on ordinary days is learnt from"
+    assert learnt["m0/late"].lasting == pytest.approx(moved.alarm_rate)
 
 
 def test_a_young_fleet_says_when_it_will_have_learnt(make_world):
     world, catalog, now = fleet(make_world, scale=1.0, days=14)
     with world.muster.database.reading() as session:
-        (pool,) = pools(session, catalog, now)
+        pool, _ = pools(session, catalog, now)
     assert not pool.limit.certified
     assert pool.limit.wanted == 6.0
     assert pool.certified_at(now) > now
@@ -86,7 +113,7 @@ def test_what_happened_in_an_incident_is_not_learnt_from(make_world):
             if START + 20 * DAY <= result.window_start < START + 30 * DAY:
                 result.surprise = 40.0
     with world.muster.database.reading() as session:
-        (spoilt,) = pools(session, catalog, now)
+        spoilt, _ = pools(session, catalog, now)
     with world.muster.database.transaction() as session:
         session.add(
             Incident(
@@ -105,7 +132,7 @@ def test_what_happened_in_an_incident_is_not_learnt_from(make_world):
             )
         )
     with world.muster.database.reading() as session:
-        (learnt,) = pools(session, catalog, now)
+        learnt, _ = pools(session, catalog, now)
     assert learnt.limit.surprise < spoilt.limit.surprise
 
 
@@ -133,6 +160,9 @@ def test_the_command_says_it_in_words_and_for_scripts():
     assert "Team default: at most 1 false page a week." in shown.output
     assert "eta/late" in shown.output
     assert "learning" in shown.output
+    assert "eta/late, what lasts" in shown.output
     (team,) = json.loads(CliRunner().invoke(app, ["budget", "--json"]).output)
     assert team["pools"][0]["monitors"] == ["eta/late"]
     assert team["pools"][0]["certified"] is False
+    assert [pool["lasting"] for pool in team["pools"]] == [False, True]
+    assert sum(pool["budget"] for pool in team["pools"]) == 1.0

@@ -6,12 +6,13 @@ pooled past of like monitors, starts from the exact one, and is called certified
 """
 
 from bot.statistics.budget.episodes import episode_peaks, episodes
-from bot.statistics.budget.lasting import lasting_surprises
+from bot.statistics.budget.lasting import MEMORY, lasting_surprises, normal_scores, run_begin
 from bot.statistics.budget.limit import Limit, Pool, pool_limit
 from bot.statistics.budget.promise import Kept, Realised, rate_interval, realised
 from bot.statistics.budget.split import Group, Share, split
 
 __all__ = [
+    "MEMORY",
     "Group",
     "Kept",
     "Limit",
@@ -21,8 +22,10 @@ __all__ = [
     "episode_peaks",
     "episodes",
     "lasting_surprises",
+    "normal_scores",
     "pool_limit",
     "rate_interval",
     "realised",
+    "run_begin",
     "split",
 ]

@@ -30,7 +30,8 @@ def test_a_monitors_own_budget_counts_first_and_the_rest_is_split_by_tier():
 
 def test_the_chance_an_hour_has_follows_from_the_week():
     rates = alarm_rates(parse_catalog(TEAMS))
-    assert rates["fraud/declines"] == pytest.approx(0.6 / 168)
+    assert rates["fraud/declines"] == pytest.approx(0.3 / 168), "runs of windows have the other half"
+    assert rates["fraud/drift"] == pytest.approx(1 / 168), "of a drift no runs are followed"
     assert rates["eta/late"] == 0.01, "a daily window may alarm once in a hundred days at most"
 
 

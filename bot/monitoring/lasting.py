@@ -1,0 +1,58 @@
+"""A small shift that lasts, as a finding: what a single window would not have said."""
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from bot.monitoring.finding import LASTING, SCORE, Finding, State
+from bot.monitoring.run_words import begin_words, lasts
+from bot.monitoring.runs import Run, follows, run_of, scored
+from bot.monitoring.terms import Terms
+from bot.monitoring.watched import Watched
+from bot.monitoring.windows import Window
+from bot.statistics.wording import number
+
+
+def with_what_lasts(one: Watched, finding: Finding, window: Window, terms: Terms) -> Finding:
+    """The finding of a window, which also fires when it is ordinary by itself and ends a run that isn't."""
+    if not follows(one) or SCORE not in finding.data:
+        return finding
+    since = terms.comparison.since.isoformat() if terms.comparison.since else None
+    finding = replace(finding, data={**finding.data, SCORE: {**finding.data[SCORE], "since": since}})
+    if finding.state is not State.OK or terms.scored is None:
+        return finding
+    now = scored(window, finding.value, finding.data)
+    run = run_of(one, [*terms.scored, now]) if now is not None else None
+    if run is None or not run.matters or run.surprise < -math.log10(terms.rate_of_runs):
+        return finding
+    return replace(
+        finding,
+        state=State.FIRING,
+        sentence=lasts(one, run, finding.data),
+        onset=run.begin.start,
+        data={**finding.data, LASTING: _kept(run)},
+    )
+
+
+def standing(one: Watched, terms: Terms) -> str:
+    """Where the windows judged so far stand, and from where on they would fire."""
+    run = run_of(one, terms.scored) if terms.scored else None
+    fires = f"fires at a surprise of {-math.log10(terms.rate_of_runs):.1f}"
+    if run is None:
+        return f"nothing now; {fires}"
+    side = "above" if run.average > run.usual else "below"
+    small = "" if run.matters else ", too little to matter"
+    return (
+        f"on average {number(run.average)} since {begin_words(run)}, {side} the usual {number(run.usual)}{small}: "
+        f"surprise {run.surprise:.1f}, {fires}"
+    )
+
+
+def _kept(run: Run) -> dict[str, Any]:
+    return {
+        "since": run.begin.start.isoformat(),
+        "windows": run.windows,
+        "usual": run.usual,
+        "average": run.average,
+        "surprise": run.surprise,
+    }
