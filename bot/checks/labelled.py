@@ -320,6 +320,8 @@ def moments_of(column: Column, name: str) -> NDArray[np.datetime64]:
         return np.where(
             np.isfinite(seconds), (safe * 1e6).astype(np.int64).astype("datetime64[us]"), np.datetime64("NaT")
         )
+    if all(cell is None for cell in column.tolist()):  # no label has come: nothing says what kind of column it is
+        return np.full(column.size, np.datetime64("NaT"), dtype="datetime64[us]")
     raise BotError(f"Column `{name}` of the labels holds no times; store it as a timestamp, or as seconds since 1970.")
 
 

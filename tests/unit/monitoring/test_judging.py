@@ -226,7 +226,7 @@ def test_defaults_of_each_metric():
     assert one["row_count"].pages
 
 
-@pytest.mark.parametrize(("length", "rate"), [("1h", 0.5 / 168), ("1d", 0.01), ("5m", 0.5 / 2016)])
+@pytest.mark.parametrize(("length", "rate"), [("1h", 0.25 / 168), ("1d", 0.01), ("5m", 0.25 / 2016)])
 def test_the_alarm_rate_follows_from_the_false_pages_a_week(length, rate):
     made = model({**SHARE, "window": length})
     assert alarm_rate(0.5, Watched(made, made.monitors[0])) == pytest.approx(rate)
