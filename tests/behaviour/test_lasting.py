@@ -1,5 +1,6 @@
 """A small shift that lasts: windows that are each ordinary, and together are not."""
 
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from types import SimpleNamespace
@@ -8,17 +9,22 @@ import numpy as np
 import pytest
 from sqlmodel import select
 
+from bot.catalog.config import Catalog
 from bot.monitoring.explain import explain, find
 from bot.monitoring.finding import LASTING, State
 from bot.monitoring.limits import pools
 from bot.monitoring.pictures import chart_of
 from bot.monitoring.rehearsal import episodes, rehearse
+from bot.monitoring.run_words import lasts
+from bot.monitoring.runs import Run, follows, run_of, run_surprises
+from bot.monitoring.terms import Scored
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.tables import Alert, Baseline, MonitorResult
 from tests.behaviour.test_monitoring import COUNT, SHARE, Stream
 from tests.unit.monitoring.flights import HOUR, START, Table, model, naive
 
+SHARE_OF = {"metric": "class_share", "value": "late"}
 ROWS, CALM, MENDED, END = 600, 40, 56, 64
 """The share is a little higher from hour 40 until hour 56."""
 
@@ -193,3 +199,76 @@ def test_a_closed_incident_is_no_part_of_what_begins_after_it(make_world):
     stream.world.submit(how="false_alarm")
     stream.at(hours=CALM + 10, minutes=1)
     assert max(fired(stream)) == CALM + 7
+
+
+def test_a_known_event_is_no_part_of_a_run(make_world):
+    event = {"name": "Sale", "start": "2026-11-03T16:00", "end": "2026-11-04T00:00"}
+    made = model({**SHARE, "shadow": False}).model_dump(mode="json")
+    stream = Hourly(make_world, SHARE, columns=flights(shares_of()))
+    stream.world.muster.house.catalog.calendar.extend(
+        Catalog.model_validate({"models": [made], "calendar": [event]}).calendar
+    )
+    for hour in (11, CALM + 10):
+        stream.at(hours=hour, minutes=1)
+    assert fired(stream) == [], "eight of its ten hours lie in the event"
+
+
+def scored(score, value=1.0, usual=0.0, least=0.5, at=0, **more):
+    window = Window(START + at * HOUR, START + (at + 1) * HOUR)
+    return Scored(window, score, value, usual, least, more.get("learnt", 30), more.get("since"))
+
+
+def watching(**monitor):
+    made = model({"name": "m", **monitor}, latency="took")
+    return Watched(made, made.monitors[0])
+
+
+def test_what_lasts_and_is_too_small_to_matter_is_no_page():
+    run = [scored(2.0, at=at) for at in range(9)]
+    assert run_of(watching(**SHARE_OF), run).matters
+    assert not run_of(watching(**SHARE_OF), [replace(one, least=2.0) for one in run]).matters
+
+
+def test_answers_that_get_faster_are_no_run():
+    latency = watching(metric="latency")
+    assert run_of(latency, [scored(-2.0, -1.0, at=at) for at in range(9)]) is None
+    slower = run_of(latency, [scored(2.0, at=at) for at in range(9)])
+    assert lasts(latency, slower, {"label": "p95 latency", "score": {"unit": "ms"}}) == (
+        "p95 latency of eta has been above its usual 0 ms for 9 hours (now 1, on average 1 since 2 Nov 00:00 UTC)"
+    )
+
+
+def test_a_baseline_begins_runs_anew():
+    before = [scored(2.0, at=at) for at in range(9)]
+    after = [scored(2.0, at=9, since="2026-11-02T09:00:00+00:00")]
+    assert run_of(watching(**SHARE_OF), [*before, *after]).windows == 1
+    surprises = run_surprises(watching(**SHARE_OF), [*before, *after])
+    assert surprises[8] > 3
+    assert surprises[9] < 2
+
+
+@pytest.mark.parametrize(
+    "monitor",
+    [
+        {**SHARE_OF, "rule": {"above": 0.3}},
+        {**SHARE_OF, "every": "30m"},
+        {**SHARE_OF, "by": "origin"},
+        {"metric": "drift"},
+    ],
+)
+def test_what_has_no_limits_of_its_own_windows_is_not_followed(monitor):
+    assert follows(watching(**SHARE_OF))
+    assert not follows(watching(**monitor))
+
+
+def test_days_are_said_as_days_and_units_where_there_are_some():
+    day = timedelta(days=1)
+    run = Run(4.0, Window(START, START + day), Window(START + 5 * day, START + 6 * day), 38, 40.8, 41.2, matters=True)
+    said = lasts(watching(metric="mean", feature="amount"), run, {"label": "mean amount", "score": {"unit": "EUR"}})
+    assert said == (
+        "mean amount of eta has been above its usual 38 EUR for 6 days (now 41.2, on average 40.8 since 2 Nov)"
+    )
+    share = replace(run, usual=0.2, average=0.1, now=0.12)
+    assert lasts(watching(**SHARE_OF), share, {}) == (
+        "eta calls 10 % of flights late on average since 2 Nov, for 6 days (usually 20 %, now 12 %)"
+    )
