@@ -13,6 +13,7 @@ class Reason(StrEnum):
     WRONG_TYPE = "wrong_type"
     ONE_CLASS = "one_class"
     UNEQUAL_LENGTH = "unequal_length"
+    UNEXPLAINED = "unexplained"
 
 
 @dataclass(frozen=True, slots=True)
