@@ -66,6 +66,10 @@ class Feature(Strict):
     importance: float | None = Field(None, ge=0, le=1)
 
 
+LEAST_IMPORTANCE = 0.01
+"""What counts for a feature said to have none: of two that moved it comes last, and is still told."""
+
+
 class ModelData(Strict):
     """Where a model's rows lie: files, directories or globs of Parquet, CSV or JSONL, relative to muster.yaml or in
     object storage (`s3://`, `gs://`, `az://`, `abfss://`, `https://`; credentials of the environment); with
@@ -93,12 +97,23 @@ class ModelData(Strict):
     segments: list[str] = []
     window: Duration = parse_duration("1h")
 
+    @property
+    def importances(self) -> dict[str, float]:
+        """How much each feature weighs, where anything is said of it; one without counts as the least that is given."""
+        given = {
+            name: max(one.importance, LEAST_IMPORTANCE)
+            for name, one in self.features.items()
+            if one.importance is not None
+        }
+        return {name: given.get(name, min(given.values())) for name in self.features} if given else {}
+
 
 class MonitorMetric(StrEnum):
     CLASS_SHARE = "class_share"
     NULL_RATE = "null_rate"
     RANGE = "range"
     DRIFT = "drift"
+    MULTIVARIATE = "multivariate"
     ROW_COUNT = "row_count"
     MEAN = "mean"
     SCORE = "score"
@@ -130,6 +145,10 @@ WITH_REFERENCE = frozenset(
 WEEK, MONTH = parse_duration("7d"), parse_duration("30d")
 MonitorMeasure = Literal["accuracy", "precision", "recall", "f1", "auc", "log_loss", "brier", "mae", "rmse", "ndcg"]
 ESTIMATED = ("accuracy", "precision", "recall", "f1", "auc")
+
+
+LEAST_RELATED = 10
+"""Windows that tell how columns usually belong together."""
 
 
 class Reference(StrEnum):
@@ -236,6 +255,16 @@ class Monitor(Strict):
             raise ValueError("`every` must go into `window` without a rest, such as window: 24h, every: 1h")
         if self.percentile is not None and self.metric is not MonitorMetric.LATENCY:
             raise ValueError(f"`percentile` belongs to latency monitors, not to {self.metric}")
+        return self
+
+    @model_validator(mode="after")
+    def _needs_windows(self) -> Self:
+        if self.metric is not MonitorMetric.MULTIVARIATE:
+            return self
+        if self.feature is not None or self.rule is not None:
+            raise ValueError("a multivariate monitor looks at all features at once, without `feature` or `rule`")
+        if self.baseline < LEAST_RELATED:
+            raise ValueError(f"a multivariate monitor learns from a `baseline` of at least {LEAST_RELATED} windows")
         return self
 
     @model_validator(mode="before")

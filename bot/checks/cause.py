@@ -48,8 +48,7 @@ def run(question: Question) -> CheckResult:
 def _moved(question: Question, then: Mapping[str, Column], now: Mapping[str, Column]) -> dict[str, float]:
     """Features whose values or nulls changed beyond chance, what matters most first, with p: a fault that hits few rows
     may lie below the floor that drift asks for."""
-    weights = {name: one.importance for name, one in question.rows.data.features.items() if one.importance}
-    judged = compare_frames(then, now, weights=weights)
+    judged = compare_frames(then, now, weights=question.rows.data.importances)
     return {one.feature: one.p_value for one in judged if min(one.adjusted, one.nulls_adjusted) < 0.01}  # noqa: PLR2004
 
 

@@ -7,10 +7,11 @@ from typing import Literal
 from bot.charts import Chart, categories, distributions, ranking
 from bot.checks.contract import MOST_ROWS, TOO_FEW, CheckResult
 from bot.checks.registry import FeatureParams, Question
-from bot.checks.windows import MOST_COMPARED, Sides, features_of, read_sides, unit_of
+from bot.checks.windows import MOST_COMPARED, Sides, answer_of, features_of, read_sides, unit_of, weighed
 from bot.statistics.columns import count_categories, is_numeric
 from bot.statistics.drift import FeatureDrift, compare_frames, compare_profiles, fit_frame
 from bot.statistics.faults import explain_change
+from bot.statistics.harm import Weighed, with_harm
 
 
 class DriftParams(FeatureParams):
@@ -28,17 +29,22 @@ def run(question: Question) -> CheckResult:
         return sides
     if asked is None and max(sides.now.rows, sides.then.rows) > MOST_COMPARED:
         return _answer(question, sides, *_profiled(question, sides, features))
-    sides = read_sides(question, features)
+    answer = answer_of(question.rows.data, question.rows)
+    sides = read_sides(question, [*features, *([answer] if answer else [])])
     if isinstance(sides, CheckResult):
         return sides
     both = [name for name in features if name in sides.then.columns]
     then, now = ({name: side.columns[name] for name in both} for side in (sides.then, sides.now))
-    found = compare_frames(then, now, mode=question.params.mode, weights=_weights(question))
-    return _answer(question, sides, found)
+    found = compare_frames(then, now, mode=question.params.mode, weights=question.rows.data.importances)
+    return _answer(question, sides, found, weighed=weighed(question, found, sides, both))
 
 
-def _answer(question: Question, sides: Sides, found: list[FeatureDrift], *notes: str) -> CheckResult:
+def _answer(
+    question: Question, sides: Sides, found: list[FeatureDrift], *notes: str, weighed: Weighed | None = None
+) -> CheckResult:
     """`found`: what matters most first. A feature that is told of more closely is read now if it was not yet."""
+    weighed = weighed or Weighed(found, {})
+    found = weighed.drifts
     judged = [one for one in found if one.shortfall is None or one.drifted]
     if not judged:
         return sides.answer(TOO_FEW, found[0].sentence + "." if found else "The reference has none of these columns.")
@@ -46,7 +52,7 @@ def _answer(question: Question, sides: Sides, found: list[FeatureDrift], *notes:
     if judged[0].feature not in sides.now.columns:
         close = read_sides(question, [judged[0].feature])
         sides = replace(close, notes=sides.notes) if isinstance(close, Sides) else sides
-    sentence = _sentence(sides, judged, moved)
+    sentence = _sentence(sides, judged, moved, weighed)
     assert isinstance(question.params, DriftParams)
     chart = _chart(question, sides, judged, sentence, alone=question.params.feature is not None)
     return sides.answer(
@@ -71,15 +77,11 @@ def _profiled(question: Question, sides: Sides, features: Sequence[str]) -> tupl
     reference = fit_frame(then.columns, mode="sketch" if sides.now.rows > MOST_COMPARED else "auto")
     now = rows.profiles("predictions", sides.start, sides.end, reference)
     seen = max((profile.rows for profile in now.values()), default=0)
-    found = compare_profiles(reference, now, weights=_weights(question))
+    found = compare_profiles(reference, now, weights=question.rows.data.importances)
     return found, f"{seen:,} of {sides.now.rows:,} rows profiled where they lie"
 
 
-def _weights(question: Question) -> dict[str, float]:
-    return {name: one.importance for name, one in question.rows.data.features.items() if one.importance}
-
-
-def _sentence(sides: Sides, judged: list[FeatureDrift], moved: list[FeatureDrift]) -> str:
+def _sentence(sides: Sides, judged: list[FeatureDrift], moved: list[FeatureDrift], weighed: Weighed) -> str:
     if not moved:
         worst = judged[0]
         if len(judged) == 1:
@@ -89,7 +91,7 @@ def _sentence(sides: Sides, judged: list[FeatureDrift], moved: list[FeatureDrift
     causes = explain_change(sides.then.columns[top.feature], sides.now.columns[top.feature])
     cause = f"; {causes[0].sentence}" if causes else ""
     more = f"; {len(moved)} of {len(judged)} features moved" if len(judged) > 1 else ""
-    return f"{_clean(top)}{cause}{more}"
+    return f"{with_harm(_clean(top) + cause, weighed.words(top.feature))}{more}"
 
 
 def _clean(one: FeatureDrift) -> str:

@@ -5,12 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from bot.catalog.config import ModelData
 from bot.catalog.values import format_duration
 from bot.checks.contract import NO_DATA, TOO_FEW, CheckResult
 from bot.checks.registry import Question
 from bot.core.errors import BotError
-from bot.data import Frame, Part
-from bot.statistics.drift import rows_to_see_shift
+from bot.data import Frame, ModelRows, Part
+from bot.statistics.drift import FeatureDrift, rows_to_see_shift
+from bot.statistics.harm import Weighed, answers_of, weigh
+from bot.statistics.shortfall import Shortfall
 
 BEFORE = 7
 MOST_COMPARED = 100_000
@@ -188,6 +191,26 @@ def _keys(question: Question, names: Sequence[str]) -> set[str]:
     if frame.rows < LEAST_ROWS:
         return set()
     return {name for name in asked if len(set(frame.columns[name].tolist())) > KEY_SHARE * frame.rows}
+
+
+def answer_of(data: ModelData, rows: ModelRows) -> str | None:
+    """The column by which drift is weighed where nobody gave importances: the score, else the answer, where both sides
+    of a comparison have it."""
+    name = data.score or data.prediction
+    parts: tuple[Part, ...] = ("predictions", "reference") if data.reference else ("predictions",)
+    return name if name and not data.importances and all(name in rows.columns(part) for part in parts) else None
+
+
+def weighed(question: Question, found: list[FeatureDrift], sides: Sides, features: Sequence[str]) -> Weighed:
+    """Findings weighed by what each move does to the model's answers, where both sides hold these and the features
+    explain them; else as they are."""
+    answer = answer_of(question.rows.data, question.rows)
+    if answer is None or answer not in sides.now.columns or not any(one.drifted for one in found):
+        return Weighed(found, {})
+    then, now = ({name: side.columns[name] for name in features if name != answer} for side in (sides.then, sides.now))
+    called = "the scores" if answer == question.rows.data.score else "the answers"
+    told = weigh(found, then, now, answers_of(sides.then.columns[answer], sides.now.columns[answer], called))
+    return Weighed(found, {}) if isinstance(told, Shortfall) else told
 
 
 def unit_of(question: Question, feature: str) -> str:

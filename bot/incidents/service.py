@@ -314,7 +314,7 @@ def _learn(session: Session, incident: Incident, alert: Alert, now: datetime) ->
     """Take from evidence what the card says of cause and impact: a fault with a name first, then broken data."""
     if share := alert.evidence.get("affected_share"):
         incident.impact = {**incident.impact, "share": str(share)}
-    if alert.role != AlertRole.DIAGNOSTIC:
+    if alert.role != AlertRole.DIAGNOSTIC or alert.evidence.get("harmless"):
         return
     weight = 2 * bool(alert.evidence.get("remedy")) + (alert.kind == AlertKind.DATA_QUALITY)
     if incident.cause and weight <= int(incident.impact.get("cause_weight", 0)):

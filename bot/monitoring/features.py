@@ -5,11 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from bot.checks.windows import answer_of
 from bot.core.errors import BotError
 from bot.data import ModelRows
 from bot.monitoring import words
 from bot.monitoring.cause import Changed, locate, since_when, with_cause
-from bot.monitoring.finding import Finding, State, surprise_of
+from bot.monitoring.finding import HARMLESS, Finding, State, surprise_of
 from bot.monitoring.sides import Mask, Sides, no_rows, null_mask, picture, read_sides
 from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
@@ -18,6 +19,7 @@ from bot.statistics.columns import Column, as_numbers, is_numeric
 from bot.statistics.drift import FeatureDrift, compare_frames
 from bot.statistics.fault import SURE, FaultHypothesis, FaultKind
 from bot.statistics.faults import explain_change
+from bot.statistics.harm import Weighed, answers_of, weigh, with_harm
 from bot.statistics.ranges import RangeFinding, check_range
 from bot.statistics.rates import ShareChange, compare_nulls
 from bot.statistics.shortfall import Reason, Shortfall
@@ -72,16 +74,16 @@ def value_range(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> 
 
 def drift(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """One feature, or every feature, with a floor on the effect and one correction over all."""
-    wanted = [one.monitor.feature] if one.monitor.feature else _features(one, rows)
+    wanted = [one.monitor.feature] if one.monitor.feature else features_of(one, rows)
     sides = read_sides(one, rows, window, terms, wanted)
     if isinstance(sides, Finding):
         return sides
     then, now = ({name: side.columns[name] for name in wanted} for side in (sides.then, sides.now))
-    weights = {name: feature.importance for name, feature in one.data.features.items() if feature.importance}
-    found = compare_frames(then, now, weights=weights)
-    judged = [change for change in found if change.shortfall is None or change.drifted]
-    if not judged:
+    found = compare_frames(then, now, weights=one.data.importances)
+    if not any(change.shortfall is None or change.drifted for change in found):
         return _short(found[0].shortfall, sides.now.rows) if found and found[0].shortfall else no_rows(one)
+    weighed = _weighed(found, sides, terms)
+    judged = [change for change in weighed.drifts if change.shortfall is None or change.drifted]
     moved = [change for change in judged if change.drifted]
     strongest = max(change.strength for change in judged)
     calm = f"none of {len(judged)} features moved" if len(judged) > 1 else f"{judged[0].sentence} (stable)"
@@ -96,10 +98,30 @@ def drift(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Findin
         reference=sides.reference,
         data={"ranking": [[change.feature, change.strength] for change in judged[:MOST_RANKED]]},
     )
-    return _drifted(finding, sides, moved, len(judged)) if moved else finding
+    return _drifted(finding, sides, weighed, moved, len(judged)) if moved else finding
 
 
-def _drifted(finding: Finding, sides: Sides, moved: Sequence[FeatureDrift], tested: int) -> Finding:
+def _weighed(found: list[FeatureDrift], sides: Sides, terms: Terms) -> Weighed:
+    """By what each move does to the model's answers, where these are there and the features explain them.
+
+    Calm windows don't come here: the answers, and all features of a monitor of one, are read only when one moved.
+    """
+    plain = Weighed(found, {})
+    answer = answer_of(sides.one.data, sides.source)
+    if answer is None or not any(change.drifted for change in found):
+        return plain
+    there = set(sides.source.columns("predictions"))
+    names = [name for name in features_of(sides.one, sides.source) if name in there and name != answer]
+    both = read_sides(sides.one, sides.source, sides.window, terms, [*names, answer])
+    if isinstance(both, Finding):
+        return plain
+    then, now = ({name: side.columns[name] for name in names} for side in (both.then, both.now))
+    called = "the scores" if answer == sides.one.data.score else "the answers"
+    weighed = weigh(found, then, now, answers_of(both.then.columns[answer], both.now.columns[answer], called))
+    return plain if isinstance(weighed, Shortfall) else weighed
+
+
+def _drifted(finding: Finding, sides: Sides, weighed: Weighed, moved: Sequence[FeatureDrift], tested: int) -> Finding:
     top = moved[0].feature
     then, now = sides.then.columns[top], sides.now.columns[top]
     finding = replace(finding, feature=top)
@@ -110,8 +132,15 @@ def _drifted(finding: Finding, sides: Sides, moved: Sequence[FeatureDrift], test
     else:
         sentence = f"{moved[0].sentence} (the distribution moved)"
         named = replace(finding, state=State.FIRING, sentence=sentence, data=picture(then, now))
-    sentence = words.drifted(sides.one.model.name, named.sentence, len(moved), tested)
-    data = {**named.data, **finding.data, "moved": [change.sentence for change in moved]}
+    said = with_harm(named.sentence, weighed.words(top))
+    sentence = words.drifted(sides.one.model.name, said, len(moved), tested)
+    data = {
+        **named.data,
+        **finding.data,
+        "moved": [with_harm(one.sentence, weighed.words(one.feature)) for one in moved],
+    }
+    if weighed.harmless(top):  # the harmless come last, so every one is
+        return replace(named, sentence=sentence, affected=None, data={**data, HARMLESS: True})
     return replace(named, sentence=sentence, data=data)
 
 
@@ -156,12 +185,13 @@ def _feature(one: Watched) -> str:
     return one.monitor.feature
 
 
-def _features(one: Watched, rows: ModelRows) -> list[str]:
+def features_of(one: Watched, rows: ModelRows) -> list[str]:
     """The features named in muster.yaml, else every column of the reference that is neither time, answer nor key."""
     data = one.data
     if data.features:
         return list(data.features)
-    apart = {data.time, data.prediction, data.score, data.version, *([data.labels.key] if data.labels else [])}
+    apart = {data.time, data.prediction, data.score, data.version, data.latency, *data.probabilities}
+    apart |= {data.labels.key, data.labels.column, data.labels.time} if data.labels else set()
     return [name for name in rows.columns("reference" if data.reference else "predictions") if name not in apart]
 
 

@@ -13,6 +13,8 @@ SENTENCE, NAME = 600, 300
 ASKED, SCORE, LASTING = "asked_by", "score", "lasting"
 """What is kept with a finding: who asked for it, where the window lies by itself, and the run of windows it ends."""
 SMALLEST = 1e-300
+HARMLESS = "harmless"
+"""In a finding's data: what moved does nothing to the model's answers; evidence, and never the cause of an incident."""
 
 
 class State(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from bot.catalog.config import MonitorMetric
 from bot.data import ModelRows
-from bot.monitoring import checked, estimates, features, levels, performance, segments, shares
+from bot.monitoring import checked, estimates, features, levels, performance, relations, segments, shares
 from bot.monitoring.finding import Finding
 from bot.monitoring.lasting import with_what_lasts
 from bot.monitoring.terms import Terms
@@ -17,6 +17,7 @@ JUDGES: Mapping[MonitorMetric, Callable[[Watched, ModelRows, Window, Terms], Fin
     MonitorMetric.NULL_RATE: features.null_rate,
     MonitorMetric.RANGE: features.value_range,
     MonitorMetric.DRIFT: features.drift,
+    MonitorMetric.MULTIVARIATE: relations.multivariate,
     MonitorMetric.DEFAULT_RATE: levels.default_rate,
     **dict.fromkeys(levels.LEVELS, levels.level),
     **dict.fromkeys([*checked.NAMED, MonitorMetric.CHECK], checked.checked),

@@ -23,6 +23,7 @@ _LABELS: Mapping[MonitorMetric | None, str] = {
     MonitorMetric.NULL_RATE: "null rate",
     MonitorMetric.RANGE: "rows outside the usual range",
     MonitorMetric.DRIFT: "change, 1 = enough to matter",
+    MonitorMetric.MULTIVARIATE: "sigmas from the windows before",
     MonitorMetric.ROW_COUNT: "rows a window",
 }
 

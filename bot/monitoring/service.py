@@ -11,7 +11,7 @@ from bot.alerts.signals import Item, Signal
 from bot.catalog.config import Source
 from bot.catalog.values import SecretRef
 from bot.incidents.house import House
-from bot.monitoring.finding import ASKED, Finding, State
+from bot.monitoring.finding import ASKED, HARMLESS, Finding, State
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.tables import Alert, AlertState, MonitorResult, MonitorState
@@ -116,7 +116,9 @@ def _send(session: Session, house: House, signal: Signal, now: datetime) -> None
 
 def _firing(one: Watched, window: Window, finding: Finding) -> Signal:
     evidence = {"cause": finding.sentence} if not one.pages else {}
-    if not one.pages and finding.data.get("remedy"):
+    if finding.data.get(HARMLESS):
+        evidence = {HARMLESS: "no harm expected"}
+    elif not one.pages and finding.data.get("remedy"):
         evidence["remedy"] = str(finding.data["remedy"])
     if finding.affected:
         evidence["affected_share"] = finding.affected

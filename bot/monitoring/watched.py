@@ -11,6 +11,7 @@ _KINDS = {
     MonitorMetric.NULL_RATE: AlertKind.DATA_QUALITY,
     MonitorMetric.RANGE: AlertKind.DATA_QUALITY,
     MonitorMetric.DRIFT: AlertKind.DRIFT,
+    MonitorMetric.MULTIVARIATE: AlertKind.DRIFT,
     MonitorMetric.ROW_COUNT: AlertKind.DATA_QUALITY,
     MonitorMetric.MEAN: AlertKind.DATA_QUALITY,
     MonitorMetric.SCORE: AlertKind.PREDICTION,
@@ -36,6 +37,7 @@ _GUARDRAILS = frozenset(
         MonitorMetric.LATENCY,
         MonitorMetric.FRESHNESS,
         MonitorMetric.ESTIMATE,
+        MonitorMetric.MULTIVARIATE,
     }
 )
 

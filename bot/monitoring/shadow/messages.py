@@ -15,9 +15,11 @@ LISTED = 12
 def watching(one: Watched) -> str:
     """`declines (guardrail): share of decline, every 1h`."""
     monitor = one.monitor
-    about = {"class_share": f"share of {monitor.value}", "row_count": "rows"}.get(
-        monitor.metric, f"{monitor.metric.replace('_', ' ')}{f' of {monitor.feature}' if monitor.feature else ''}"
-    )
+    about = {
+        "class_share": f"share of {monitor.value}",
+        "row_count": "rows",
+        "multivariate": "whether features belong together",
+    }.get(monitor.metric, f"{monitor.metric.replace('_', ' ')}{f' of {monitor.feature}' if monitor.feature else ''}")
     each = f" of each {monitor.by}" if monitor.by else ""
     return f"{monitor.name} ({one.role}): {about}{each}, every {format_duration(monitor.window)}"
 

@@ -106,6 +106,7 @@ def monitor_told(tried: Tried) -> tuple[str, str, str, str]:
         MonitorMetric.PERFORMANCE: "answers against labels",
         MonitorMetric.LATENCY: "how long answers take",
         MonitorMetric.DRIFT: f"{monitor.feature or 'any feature'} moved",
+        MonitorMetric.MULTIVARIATE: "features belong together",
     }.get(monitor.metric, f"{monitor.metric} {monitor.feature or monitor.measure or ''}".strip())
     return monitor.name, "pages" if tried.one.pages else "explains", watches, _did(tried)
 

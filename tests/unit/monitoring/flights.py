@@ -63,7 +63,7 @@ class Table:
     def columns(self, part):
         return list(self.parts[part])
 
-    def window(self, part, start, end, columns):
+    def window(self, part, start, end, columns, most=None):
         table = self.parts[part]
         if start is None:
             inside = np.ones(len(next(iter(table.values()))), dtype=bool)

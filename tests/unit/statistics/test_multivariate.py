@@ -1,0 +1,221 @@
+"""What belongs together: a broken relation is seen and named, calm tables alarm no more than promised, laws hold."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bot.catalog.config import LEAST_RELATED
+from bot.statistics.drift import compare_frames
+from bot.statistics.multivariate import LEAST_WINDOWS, judge_multivariate
+from bot.statistics.shortfall import Reason
+from tests.suites.faults.tables import read
+
+WINDOWS, ROWS = 15, 400
+
+
+def tenants(rng, rows=ROWS):
+    """Rents follow incomes, cities and ages; a debt has its twin; the rest stands alone."""
+    wealth = rng.normal(size=rows)
+    income = np.exp(10 + 0.5 * (wealth + 0.5 * rng.normal(size=rows)))
+    debt = rng.normal(size=rows)
+    return {
+        "income": income,
+        "age": 45 + 8 * wealth + 8 * rng.normal(size=rows),
+        "city": np.where(wealth + rng.normal(size=rows) > 0.8, "Oslo", rng.choice(["Bergen", "Bodo"], rows)),
+        "rent": income * 3e-4 + rng.normal(size=rows),
+        "rooms": rng.poisson(3, rows).astype(float),
+        "debt": debt,
+        "twin": 0.8 * debt + 0.6 * rng.normal(size=rows),
+    }
+
+
+def past(rng, draw=tenants, windows=WINDOWS, rows=ROWS):
+    return [draw(rng, rows) for _ in range(windows)]
+
+
+def joined(windows):
+    return {name: np.concatenate([one[name] for one in windows]) for name in windows[0]}
+
+
+def wrongly_joined(rng, rows):
+    return {**rows, "rent": rng.permutation(rows["rent"])}
+
+
+def swapped(_rng, rows):
+    return {**rows, "debt": rows["twin"], "twin": rows["rooms"], "rooms": rows["debt"]}
+
+
+def less_alike(rng, rows):
+    return {**rows, "twin": 0.4 * rows["debt"] + np.sqrt(0.84) * rng.normal(size=rows["debt"].size)}
+
+
+def turned(_rng, rows):
+    return {**rows, "twin": -rows["twin"]}
+
+
+@pytest.mark.parametrize(
+    ("fault", "named"),
+    [
+        (wrongly_joined, "rent no longer belongs with income (correlation 0.9"),
+        (less_alike, "debt and twin no longer belong together (correlation 0."),
+        (turned, "debt and twin now run against each other (correlation 0."),
+    ],
+)
+def test_a_broken_relation_is_seen_and_named_while_every_column_looks_as_before(fault, named):
+    for seed in (0, 2, 3):
+        rng = np.random.default_rng(seed)
+        before, now = past(rng), fault(rng, tenants(rng))
+        assert not any(one.drifted for one in compare_frames(joined(before), now))
+        found = judge_multivariate(before, now)
+        assert found.outside
+        assert found.p_value < 0.001
+        assert found.sentence.startswith(named)
+        assert found.moved == ()
+        assert "as after a wrong join" in found.sentence
+    if fault is wrongly_joined:
+        assert found.column == "rent"
+        assert {frozenset((one.first, one.second)) for one in found.broken} >= {frozenset(("rent", "income"))}
+
+
+def test_swapped_columns_are_named_as_what_moved():
+    rng = np.random.default_rng(4)
+    found = judge_multivariate(past(rng), swapped(rng, tenants(rng)))
+    assert found.outside
+    assert {one.column for one in found.moved} >= {"rooms", "twin"}
+
+
+def test_swapped_twins_of_one_distribution_are_seen_by_what_they_belong_to():
+    rng = np.random.default_rng(4)
+    before, now = past(rng), tenants(rng)
+    now = {**now, "age": now["debt"] * 11 + 45, "debt": (now["age"] - 45) / 11}
+    assert not any(one.drifted for one in compare_frames(joined(before), now))
+    found = judge_multivariate(before, now)
+    assert found.outside
+    assert {one.first for one in found.broken} | {one.second for one in found.broken} >= {"age", "debt"}
+
+
+def iid(rng, rows):
+    base = rng.normal(size=(rows, 2))
+    return {f"x{at}": base @ (1 + at % 2, 1 - at % 3) + rng.normal(size=rows) for at in range(5)}
+
+
+def batches(rng, rows):
+    return {name: values + 0.3 * rng.normal() * values.std() for name, values in iid(rng, rows).items()}
+
+
+def heavy(rng, rows):
+    return {name: values * np.abs(rng.standard_t(2, rows)) for name, values in iid(rng, rows).items()}
+
+
+def words(rng, rows):
+    first = rng.choice(list("abcdefgh"), rows, p=np.array([30, 20, 20, 10, 10, 5, 4, 1]) / 100)
+    second = np.where(rng.random(rows) < 0.6, first, rng.choice(list("abc"), rows))
+    return {"first": first, "second": second, "flag": rng.random(rows) < 0.2 + 0.5 * (first == "a")}
+
+
+def holes(rng, rows):
+    found = iid(rng, rows)
+    gone = {name: np.where(rng.random(rows) < 0.1 + 0.1 * (found["x0"] > 0), np.nan, found[name]) for name in found}
+    return {
+        **gone,
+        "word": np.where(rng.random(rows) < 0.2, None, rng.choice(np.array(["u", "v"], dtype=object), rows)),
+    }
+
+
+@pytest.mark.parametrize("draw", [iid, batches, heavy, words, holes])
+def test_calm_windows_alarm_no_more_than_promised(draw):
+    """Two of twenty are promised; more than five come by chance one time in ninety."""
+    alarms = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        found = judge_multivariate(past(rng, draw, 12, 80), draw(rng, 80), false_alarm_rate=0.1, least_effect=0.0)
+        alarms += found.outside
+    assert alarms <= 5
+
+
+def test_calm_windows_of_a_real_table_alarm_no_more_than_promised():
+    table = read("housing")
+    alarms = 0
+    for seed in range(10):
+        rows = np.random.default_rng(seed).permutation(table.rows)[: 13 * 100].reshape(13, 100)
+        windows = [{key: values[part] for key, values in table.columns.items()} for part in rows]
+        alarms += judge_multivariate(windows[:-1], windows[-1], false_alarm_rate=0.1, least_effect=0.0).outside
+    assert alarms <= 3
+
+
+def test_a_wrong_join_of_a_real_table_is_named():
+    table = read("housing")
+    rows = np.random.default_rng(0).permutation(table.rows)[: 13 * 300].reshape(13, 300)
+    *before, now = [{key: values[part] for key, values in table.columns.items()} for part in rows]
+    now["rooms"] = np.random.default_rng(1).permutation(now["rooms"])
+    found = judge_multivariate(before, now)
+    assert found.outside
+    assert found.column == "rooms"
+    assert found.p_value < 1e-3
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 2**31), scale=st.floats(0.01, 1e4), data=st.data())
+def test_columns_may_come_in_any_order_and_unit(seed, scale, data):
+    rng = np.random.default_rng(seed)
+    before, now = past(rng, windows=10, rows=100), tenants(rng, 100)
+    order = data.draw(st.permutations(list(now)))
+
+    def changed(rows):
+        return {name: rows[name] * scale if name == "rent" else rows[name] for name in order}
+
+    first = judge_multivariate(before, now)
+    second = judge_multivariate([changed(one) for one in before], changed(now))
+    assert replace(second, sentence="") == replace(first, sentence="")
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 2**31), turns=st.integers(0, 2**31))
+def test_the_order_of_rows_changes_little(seed, turns):
+    rng = np.random.default_rng(seed)
+    before, now = past(rng, windows=10, rows=150), wrongly_joined(rng, tenants(rng, 150))
+    order = np.random.default_rng(turns).permutation(150)
+    found = [judge_multivariate(before, each) for each in (now, {name: now[name][order] for name in now})]
+    assert found[0].outside
+    assert found[1].outside
+    assert found[1].column == found[0].column == "rent"
+    assert found[1].distance == pytest.approx(found[0].distance, rel=0.25)
+
+
+def test_the_distances_of_the_windows_before_are_told_in_their_order():
+    rng = np.random.default_rng(0)
+    before = [tenants(rng, 20 if at == 3 else 100) for at in range(12)]
+    before[5]["rent"] = rng.permutation(before[5]["rent"])
+    found = judge_multivariate(before, tenants(rng, 100))
+    assert (found.windows, len(found.before), found.before[3]) == (11, 12, None)
+    assert max(range(12), key=lambda at: found.before[at] or 0.0) == 5
+
+
+def test_what_is_not_enough_is_said():
+    rng = np.random.default_rng(0)
+    assert judge_multivariate(past(rng, windows=9, rows=60), tenants(rng, 60)).reason is Reason.TOO_FEW_WINDOWS
+    assert judge_multivariate(past(rng, windows=12, rows=60), tenants(rng, 20)).reason is Reason.TOO_FEW_ROWS
+    same = {"one": np.ones(60)}
+    assert judge_multivariate([same] * 12, same).reason is Reason.NO_VARIATION
+    assert LEAST_RELATED == LEAST_WINDOWS
+
+
+def test_one_column_alone_a_constant_and_masked_cells_are_no_error():
+    rng = np.random.default_rng(0)
+
+    def draw(rows):
+        masked = np.ma.array(rng.normal(size=rows), mask=rng.random(rows) < 0.1)
+        return {"x": masked, "same": np.ones(rows), "id": np.array([str(value) for value in rng.random(rows)])}
+
+    found = judge_multivariate([draw(100) for _ in range(12)], draw(100))
+    assert not found.outside
+    assert found.left_out == ("id", "same")
+    moved = draw(100)
+    moved["x"] = moved["x"] + 3
+    told = judge_multivariate([draw(100) for _ in range(12)], moved)
+    assert told.outside
+    assert told.sentence.startswith("x moved by itself (")
+    assert told.column == "x"
