@@ -194,11 +194,10 @@ def _keys(question: Question, names: Sequence[str]) -> set[str]:
 
 
 def answer_of(data: ModelData, rows: ModelRows) -> str | None:
-    """The column by which drift is weighed where nobody gave importances: the score, else the answer, where both sides
-    of a comparison have it."""
+    """The column by which harm is told: the score, else the answer, where both sides of a comparison have it."""
     name = data.score or data.prediction
     parts: tuple[Part, ...] = ("predictions", "reference") if data.reference else ("predictions",)
-    return name if name and not data.importances and all(name in rows.columns(part) for part in parts) else None
+    return name if name and all(name in rows.columns(part) for part in parts) else None
 
 
 def weighed(question: Question, found: list[FeatureDrift], sides: Sides, features: Sequence[str]) -> Weighed:
@@ -209,7 +208,8 @@ def weighed(question: Question, found: list[FeatureDrift], sides: Sides, feature
         return Weighed(found, {})
     then, now = ({name: side.columns[name] for name in features if name != answer} for side in (sides.then, sides.now))
     called = "the scores" if answer == question.rows.data.score else "the answers"
-    told = weigh(found, then, now, answers_of(sides.then.columns[answer], sides.now.columns[answer], called))
+    answers = answers_of(sides.then.columns[answer], sides.now.columns[answer], called)
+    told = weigh(found, then, now, answers, given=bool(question.rows.data.importances))
     return Weighed(found, {}) if isinstance(told, Shortfall) else told
 
 

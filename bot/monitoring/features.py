@@ -117,7 +117,8 @@ def _weighed(found: list[FeatureDrift], sides: Sides, terms: Terms) -> Weighed:
         return plain
     then, now = ({name: side.columns[name] for name in names} for side in (both.then, both.now))
     called = "the scores" if answer == sides.one.data.score else "the answers"
-    weighed = weigh(found, then, now, answers_of(both.then.columns[answer], both.now.columns[answer], called))
+    answers = answers_of(both.then.columns[answer], both.now.columns[answer], called)
+    weighed = weigh(found, then, now, answers, given=bool(sides.one.data.importances))
     return plain if isinstance(weighed, Shortfall) else weighed
 
 
@@ -132,7 +133,8 @@ def _drifted(finding: Finding, sides: Sides, weighed: Weighed, moved: Sequence[F
     else:
         sentence = f"{moved[0].sentence} (the distribution moved)"
         named = replace(finding, state=State.FIRING, sentence=sentence, data=picture(then, now))
-    said = with_harm(named.sentence, weighed.words(top))
+    surely = "remedy" not in named.data or weighed.told(top)  # a fault with a name is reason enough
+    said = with_harm(named.sentence, weighed.words(top)) if surely else named.sentence
     sentence = words.drifted(sides.one.model.name, said, len(moved), tested)
     data = {
         **named.data,

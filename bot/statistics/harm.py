@@ -84,6 +84,11 @@ class Weighed:
         found = self.induced.get(feature)
         return found is not None and found.harm is Harm.NONE
 
+    def told(self, feature: str) -> bool:
+        """Whether harm, or none, is expected of it."""
+        found = self.induced.get(feature)
+        return found is not None and found.harm is not Harm.UNKNOWN
+
     def words(self, feature: str) -> str | None:
         """`the scores it leads to moved 0.003: no harm expected`; None of a feature that wasn't weighed."""
         found = self.induced.get(feature)
@@ -102,12 +107,18 @@ def answers_of(then: Column, now: Column, called: str = "the scores") -> Answers
 
 
 def weigh(
-    drifts: Sequence[FeatureDrift], then: Mapping[str, Column], now: Mapping[str, Column], answers: Answers
+    drifts: Sequence[FeatureDrift],
+    then: Mapping[str, Column],
+    now: Mapping[str, Column],
+    answers: Answers,
+    *,
+    given: bool = False,
 ) -> Weighed | Shortfall:
     """Weigh what drifted by how far it takes the answers. A Shortfall where the features don't explain them.
 
-    `then`, `now`: the features' columns, of shape (rows,) each. The fit is made anew, and only when something drifted:
-    100,000 rows of 20 features take a third of a second.
+    `then`, `now`: the features' columns, of shape (rows,) each. `given`: the findings are weighed already, by
+    importances that somebody gave; those stay, and what is harmless comes last all the same. The fit is made anew, and
+    only when something drifted: 100,000 rows of 20 features take a third of a second.
     """
     moved = {one.feature for one in drifts if one.drifted}
     if not moved:
@@ -117,7 +128,8 @@ def weigh(
         return fitted
     found = {one.feature: one for one in induced_by(fitted, then, now, window_score=answers.now)}
     induced = {name: one for name, one in found.items() if name in moved}
-    weighed = [replace(one, weight=induced[one.feature].weight if one.feature in induced else 1.0) for one in drifts]
+    weights = {} if given else {name: one.weight for name, one in induced.items()}
+    weighed = [replace(one, weight=weights.get(one.feature, one.weight)) for one in drifts]
     told = Weighed(weighed, induced, answers.called)
     weighed.sort(key=lambda one: (not one.drifted, told.harmless(one.feature), -one.strength * one.weight, one.feature))
     return told

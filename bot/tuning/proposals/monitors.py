@@ -14,27 +14,33 @@ from bot.tuning.proposals.facts import Facts, Kind, Look
 from bot.tuning.proposals.guesses import MOST_FEATURES, Guesses, Task
 from bot.tuning.proposals.pace import Pace
 from bot.tuning.proposals.source import Source
-from bot.tuning.proposals.weight import LEAST, explained
+from bot.tuning.proposals.weight import LEAST, Weights, follows, weigh
 
 OUTCOME = "performance"
 WATCHED_FEATURES = 2
 RARE, HARDLY_EVER = 0.5, 0.02
+LEAST_TOGETHER = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """why: for each monitor by name. left_out: features beyond those that are compared."""
+    """why: for each monitor by name. left_out: features beyond those that are compared. weighed: how importance was
+    measured. related: a column that follows from the others, and by how much: what a multivariate monitor would watch.
+    """
 
     model: Model
     why: dict[str, str]
     left_out: int = 0
+    weighed: str = ""
+    related: tuple[str, float] | None = None
 
 
 def propose(source: Source, look: Look, guesses: Guesses, pace: Pace, name: str) -> Proposal:
     """Those that page come first. Every setting is valid for `muster.yaml`."""
     answer = look.columns.get(guesses.prediction.column or guesses.score.column or "")
     facts = {one: look.columns[one] for one in guesses.features}
-    weights = explained(answer, facts) if answer else dict.fromkeys(facts, 0.0)
+    weighed = weigh(look.columns.get(guesses.score.column or "") or answer, facts)
+    weights = weighed.values
     kept = list(weights)[:MOST_FEATURES]
     features = {one: Feature(importance=round(weights[one], 3)) if weights[one] >= LEAST else Feature() for one in kept}
     if guesses.latency.column and guesses.latency_unit != "ms":
@@ -52,12 +58,13 @@ def propose(source: Source, look: Look, guesses: Guesses, pace: Pace, name: str)
         segments=list(guesses.segments),
         window=pace.window,
     )
-    chosen = [*_paging(look, guesses, labels), *_explaining(kept, weights, look.columns, has_answer=answer is not None)]
+    chosen = [*_paging(look, guesses, labels), *_explaining(kept, weighed, look.columns, has_answer=answer is not None)]
     common = {"window": pace.window, "min_rows": pace.min_rows}
     monitors = [Monitor.model_validate({**settings, **common}) for settings, _ in chosen]
     why = {str(settings["name"]): reason for settings, reason in chosen}
     model = Model(name=name, data=data, monitors=monitors)
-    return Proposal(model, why, len(weights) - len(kept))
+    related = follows({one: facts[one] for one in kept}) if len(kept) >= LEAST_TOGETHER else None
+    return Proposal(model, why, len(weights) - len(kept), weighed.measured, related)
 
 
 Settings = dict[str, object]
@@ -112,21 +119,19 @@ def _class_share(answer: Facts) -> Chosen:
     return settings, f"its answers are what users get; {percent(answer.share(value))} of them are {value}"
 
 
-def _explaining(
-    kept: list[str], weights: Mapping[str, float], columns: Mapping[str, Facts], *, has_answer: bool
-) -> list[Chosen]:
+def _explaining(kept: list[str], weighed: Weights, columns: Mapping[str, Facts], *, has_answer: bool) -> list[Chosen]:
     found: list[Chosen] = []
     if kept:
         many = f"all {len(kept)} features" if len(kept) > 1 else kept[0]
         found.append(({"name": "inputs-drift", "metric": "drift"}, f"whether {many} moved"))
     numbers = [one for one in kept if columns[one].kind is Kind.NUMBER and columns[one].distinct > 2]  # noqa: PLR2004
     found += [
-        ({"name": f"{naming.slug(one)}-range", "metric": "range", "feature": one}, _weighs(one, weights))
+        ({"name": f"{naming.slug(one)}-range", "metric": "range", "feature": one}, weighed.why(one))
         for one in numbers[:WATCHED_FEATURES]
     ]
     for one in kept[:1]:
         nulls: Settings = {"name": f"{naming.slug(one)}-nulls", "metric": "null_rate", "feature": one}
-        found.append((nulls, _weighs(one, weights)))
+        found.append((nulls, weighed.why(one)))
     if has_answer:
         rows: Settings = {"name": "rows", "metric": "row_count", "role": AlertRole.DIAGNOSTIC}
         found.append((rows, "whether as many rows come as usual"))
@@ -157,8 +162,3 @@ def as_value(answer: Facts, value: str) -> str | int | bool:
 
 def can_be_judged(metric: str) -> bool:
     return MonitorMetric(metric) in JUDGES
-
-
-def _weighs(one: str, weights: Mapping[str, float]) -> str:
-    weight = weights[one]
-    return f"explains {percent(weight)} of the answers by itself" if weight >= LEAST else "the first of the features"

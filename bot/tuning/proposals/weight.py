@@ -1,15 +1,72 @@
-"""How much of the answer's variation one column explains by itself, in a sample."""
+"""How much a column weighs in the model's answers, in a sample: by shuffling it, or else by itself."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.statistics.columns import category_text
+from bot.statistics.columns import Column, category_text
+from bot.statistics.harm import answers_of
+from bot.statistics.importance import Surrogate, fit_surrogate, importance_words
+from bot.statistics.wording import percent
 from bot.tuning.proposals.facts import Facts, Kind
 
 BINS, MOST_GROUPS = 12, 60
 LEAST = 0.005
+MOST_RELATED, RELATED_ROWS = 12, 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Weights:
+    """values: 0 to 1 by name, largest first. measured: how, in words. fitted: by shuffling, not each by itself."""
+
+    values: Mapping[str, float]
+    measured: str
+    fitted: bool = False
+
+    def why(self, name: str) -> str:
+        weight = self.values[name]
+        if weight < LEAST:
+            return "the first of the features"
+        return f"the answers lean on it ({weight:.2f})" if self.fitted else f"explains {percent(weight)} of the answers"
+
+
+def weigh(answer: Facts | None, features: Mapping[str, Facts]) -> Weights:
+    """By what shuffling a column costs a fit of the answers, where the features explain them; else each by itself.
+
+    Half of that cost is the share of the answers' variance that a column makes, where columns are independent.
+    """
+    if answer is None:
+        return Weights(dict.fromkeys(features, 0.0), "not known without answers")
+    fitted = fit_surrogate({name: _column(one) for name, one in features.items()}, _as_score(answer))
+    if isinstance(fitted, Surrogate):
+        found = {name: min(1.0, cost / 2) for name, cost in fitted.importance.items()}
+        ordered = dict(sorted(found.items(), key=lambda pair: (-pair[1], list(features).index(pair[0]))))
+        return Weights(ordered, f"what shuffling a column costs, {importance_words(fitted)}", fitted=True)
+    return Weights(explained(answer, features), "how much of the answers a column explains by itself, seen in a sample")
+
+
+def follows(features: Mapping[str, Facts]) -> tuple[str, float] | None:
+    """The column that follows most from the others, and how much of it they explain; None where none does."""
+    numbers = [name for name, one in features.items() if one.kind is Kind.NUMBER][:MOST_RELATED]
+    columns = {name: _column(one)[:RELATED_ROWS] for name, one in features.items()}
+    fits = {
+        name: fit_surrogate({other: values for other, values in columns.items() if other != name}, columns[name])
+        for name in numbers
+    }
+    found = {name: fit.explained for name, fit in fits.items() if isinstance(fit, Surrogate)}
+    best = max(found, key=lambda name: found[name], default=None)
+    return (best, found[best]) if best is not None else None
+
+
+def _column(one: Facts) -> Column:
+    return one.numbers if one.kind is Kind.NUMBER else one.values
+
+
+def _as_score(answer: Facts) -> Column:
+    column = _column(answer)
+    return answers_of(column, column[:0]).then
 
 
 def explained(answer: Facts, features: Mapping[str, Facts]) -> dict[str, float]:

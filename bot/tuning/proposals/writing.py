@@ -14,6 +14,7 @@ from bot.catalog.config import Model, ModelData, Monitor
 from bot.catalog.values import format_duration, format_rate
 from bot.core.errors import BotError
 from bot.monitoring.watched import Watched
+from bot.statistics.wording import percent
 from bot.tuning.proposals.monitors import Proposal
 
 _PLAIN = re.compile(r"[A-Za-z_./][\w ./*=-]*|\d+(\.\d+)?[smhdw]")
@@ -36,10 +37,10 @@ def as_yaml(proposal: Proposal, *, budget: float, said: Sequence[str], notes: Ma
         "    tier: 2  # 1 is the business's lifeline, 3 an experiment",
     ]
     lines += ["    # owner: U0ADA  # who is called, by Slack id", "    data:"]
-    lines += _data(model.data, notes)
+    lines += _data(model.data, notes, proposal.weighed)
     if proposal.left_out:
         lines.append(f"      # {proposal.left_out} more columns are left out; add those that matter under `features`")
-    lines += ["    monitors:", *_monitors(model, proposal.why)]
+    lines += ["    monitors:", *_monitors(model, proposal.why), *_together(model, proposal.related)]
     return "\n".join(lines) + "\n"
 
 
@@ -80,13 +81,11 @@ def _value(value: Any) -> str:  # noqa: ANN401
     return "[" + ", ".join(scalar(one) for one in value) + "]" if isinstance(value, list) else scalar(value)
 
 
-def _data(data: ModelData, notes: Mapping[str, str]) -> list[str]:
+def _data(data: ModelData, notes: Mapping[str, str], weighed: str) -> list[str]:
     plain = data.model_dump(mode="json", exclude_defaults=True, exclude={"features"})
     lines = [f"      {name}: {_value(value)}{_note(notes.get(name))}" for name, value in plain.items()]
     if data.features:
-        lines.append(
-            "      features:  # importance: how much of the answers a column explains by itself, seen in a sample"
-        )
+        lines.append(f"      features:{_note(f'importance: {weighed}' if weighed else None)}")
         lines += [
             f"        {scalar(name)}: {flow(feature.model_dump(exclude_none=True))}"
             for name, feature in data.features.items()
@@ -108,6 +107,19 @@ def _monitors(model: Model, why: Mapping[str, str]) -> list[str]:
             lines.append(f"      # {comment}")
             lines += [f"      - {flow(_settings(one))}{_note(why.get(one.name))}" for one in monitors]
     return lines
+
+
+def _together(model: Model, related: tuple[str, float] | None) -> list[str]:
+    """One more to switch on by hand: few are the rule, and this one pages for what nobody may have felt yet."""
+    if related is None or model.data is None:
+        return []
+    name, share = related
+    one = flow({"name": "together", "metric": "multivariate", "window": format_duration(model.data.window)})
+    why = f"{percent(share)} of {name} follows from the others: sees a wrong join, which no single feature shows"
+    return [
+        "      # If you want to be paged as well when features no longer belong together:",
+        f"      # - {one}{_note(why)}",
+    ]
 
 
 def _settings(monitor: Monitor) -> dict[str, Any]:

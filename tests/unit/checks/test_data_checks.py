@@ -372,6 +372,31 @@ def test_what_shifted_most_comes_first_by_importance(write):
     assert ask(write(columns(2000, 7), columns(5000, 2), data=data), "top_shifted").verdict == "stable"
 
 
+def scored(count, seed, **moves):
+    """The score follows the amount, and says nothing of the age."""
+    rows = columns(count, seed)
+    random = np.random.default_rng(seed + 1)
+    rows["age"] = random.normal(40, 10, count)
+    for name, move in moves.items():
+        rows[name] = rows[name] + move
+    return {**rows, "score": np.log(rows["amount"]) / 8 + random.normal(0, 0.02, count)}
+
+
+@pytest.mark.parametrize("line", ["drift", "top_shifted"])
+def test_what_does_nothing_to_the_scores_is_told_so_and_comes_last(write, line):
+    data = "score: score\nfeatures: {age: {}, amount: {}}"
+    folder = write(scored(2000, 7, age=5, amount=10), scored(5000, 2), data=data)
+    found = ask(folder, line)
+    assert [row[0] for row in found.rows] == ["amount", "age"]
+    assert "; the scores it leads to moved 0.0" in found.sentence
+    assert "sigma): harm expected" in found.sentence
+    alone = ask(write(scored(2000, 7, age=5), scored(5000, 2), data=data), line)
+    assert alone.verdict in {"drifted", "shifted"}
+    assert ": no harm expected" in alone.sentence
+    if line == "top_shifted":
+        assert [row[3] for row in found.rows] == ["expected", "none"]
+
+
 def test_a_feature_that_is_gone_does_not_hide_the_others(write):
     now = columns(2000, 7)
     now.pop("country")

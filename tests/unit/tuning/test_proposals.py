@@ -23,7 +23,7 @@ from bot.tuning.proposals.pace import choose
 from bot.tuning.proposals.reading import read_look, read_stretch
 from bot.tuning.proposals.source import VARIABLE, find_source
 from bot.tuning.proposals.trial import Page, pages_of, try_out
-from bot.tuning.proposals.weight import explained
+from bot.tuning.proposals.weight import explained, follows, weigh
 from bot.tuning.proposals.writing import as_yaml, flow, scalar, write
 from tests.unit.tuning.own_tables import DAY, START, as_frame, payments, stamps, write_csv
 
@@ -284,6 +284,45 @@ def test_a_category_that_decides_comes_first():
     found = explained(looked(a=answers).columns["a"], looked(noise=random.random(2000), colour=colour).columns)
     assert list(found) == ["colour", "noise"]
     assert found["colour"] > 0.5
+
+
+def test_a_column_that_only_follows_the_one_that_counts_weighs_nothing():
+    """By itself it explains as much as the other; shuffled it costs nothing."""
+    random = np.random.default_rng(3)
+    amount = random.normal(size=4000)
+    columns = looked(amount=amount, shadow=amount + random.normal(size=4000), age=random.normal(size=4000)).columns
+    score = looked(score=np.tanh(amount) + random.normal(0, 0.1, 4000)).columns["score"]
+    found = weigh(score, columns)
+    assert next(iter(found.values)) == "amount"
+    assert found.values["shadow"] < 0.01 < 0.2 < explained(score, columns)["shadow"]
+    assert found.measured.startswith("what shuffling a column costs, by a fit that explains 9")
+    noise = weigh(looked(score=random.normal(size=4000)).columns["score"], columns)
+    assert noise.measured.startswith("how much of the answers a column explains by itself")
+
+
+def test_features_that_hang_together_offer_a_monitor_that_is_not_switched_on(tmp_path):
+    random = np.random.default_rng(3)
+    amount = random.lognormal(3, 0.5, 1000)
+    columns = looked(
+        amount=amount, fee=amount * 0.02 + random.normal(0, 0.05, 1000), age=random.normal(size=1000)
+    ).columns
+    name, share = follows(columns)
+    assert name in {"amount", "fee"}
+    assert share > 0.8
+    assert follows(without(columns, "fee")) is None
+    written = write_csv(tmp_path / "pay.csv", {**payments(30), "fee": payments(30)["amount"] * 0.02})
+    source = find_source(str(written), table=None, database=None, base=tmp_path)
+    look = read_look(source)
+    found = guess(look, NOTHING, NOW)
+    stretch = read_stretch(source.open(source.data(found.time.column)), source)
+    pace = choose(look.columns[found.time.column].times, look.rows, stretch.first, stretch.last)
+    made = propose(source, look, found, pace, "pay")
+    assert made.related is not None
+    text = as_yaml(made, budget=1, said=[], notes={}, given="pay.csv")
+    (line,) = [one for one in text.splitlines() if "multivariate" in one]
+    assert line.strip().startswith("# - {name: together, metric: multivariate, window: 1d}")
+    switched_on = text.replace(line, line.replace("# - {", "- {"))
+    assert MonitorMetric.MULTIVARIATE in {one.metric for one in parse_catalog(switched_on).models[0].monitors}
 
 
 # how long a window is
