@@ -114,7 +114,8 @@ def _together(model: Model, related: tuple[str, float] | None) -> list[str]:
     if related is None or model.data is None:
         return []
     name, share = related
-    one = flow({"name": "together", "metric": "multivariate", "window": format_duration(model.data.window)})
+    common = {"window": format_duration(model.data.window), "min_rows": model.monitors[0].min_rows}
+    one = flow({"name": "together", "metric": "multivariate", **common})
     why = f"{percent(share)} of {name} follows from the others: sees a wrong join, which no single feature shows"
     return [
         "      # If you want to be paged as well when features no longer belong together:",

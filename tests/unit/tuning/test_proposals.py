@@ -320,7 +320,7 @@ def test_features_that_hang_together_offer_a_monitor_that_is_not_switched_on(tmp
     assert made.related is not None
     text = as_yaml(made, budget=1, said=[], notes={}, given="pay.csv")
     (line,) = [one for one in text.splitlines() if "multivariate" in one]
-    assert line.strip().startswith("# - {name: together, metric: multivariate, window: 1d}")
+    assert line.strip().startswith("# - {name: together, metric: multivariate, window: 1d, min_rows: ")
     switched_on = text.replace(line, line.replace("# - {", "- {"))
     assert MonitorMetric.MULTIVARIATE in {one.metric for one in parse_catalog(switched_on).models[0].monitors}
 
