@@ -2,10 +2,14 @@ import os
 from contextlib import ExitStack
 
 import pytest
+from hypothesis import settings
 
 from bot.entrypoints.auditor import audit
 from tests import postgres
 from tests.world import World
+
+settings.register_profile("muster", deadline=None, derandomize=True, print_blob=True)
+settings.load_profile("muster")
 
 
 @pytest.fixture(scope="session")
