@@ -15,7 +15,8 @@ from bot.entrypoints.web import create_app
 from bot.entrypoints.wiring import build
 from bot.outbox.claims import Timing
 from bot.slack.signature import sign
-from bot.workspace.dispatch import Dispatcher, HttpApp
+from bot.workspace.apps import HttpApp
+from bot.workspace.dispatch import Dispatcher
 from tests.fake_slack import BOT_TOKEN, TEAM, FakeSlack
 
 START = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from bot.core.settings import Settings
 from bot.entrypoints.wiring import Muster
 from bot.outbox.claims import Timing
 from bot.slack.app import COMMAND
-from bot.workspace.dispatch import HttpApp
+from bot.workspace.apps import HttpApp
 from bot.workspace.keep import Keeper
 from bot.workspace.server import LocalWorkspace, furnish
 

@@ -24,6 +24,7 @@ class Actors:
         self.dispatcher = dispatcher
         self.bot = bot
         self.base_url = base_url
+        self.others = dispatcher.others
         self._triggers = Triggers(workspace.clock)
         self._addresses = Addresses(workspace.clock)
 
@@ -120,6 +121,7 @@ class Actors:
         """Type a slash command; what the app answers is shown to this person alone."""
         command, _, text = line.strip().partition(" ")
         channel = self._seen(user, channel_id)
+        app = self._owner_of(command)
         fields = {
             "token": "unused",
             "team_id": self.workspace.team_id,
@@ -130,14 +132,19 @@ class Actors:
             "user_name": self.workspace.user(user).name,
             "command": command,
             "text": self._escaped(text.strip()),
-            "api_app_id": APP,
+            "api_app_id": app,
             "is_enterprise_install": "false",
             "trigger_id": self.new_trigger(user),
-            "response_url": self._address(user, channel.id, None),
+            "response_url": self._address(user, channel.id, None, app),
         }
         answer = self.dispatcher.command(fields)
-        self._shown_answer(answer, user, channel)
+        self._shown_answer(answer, user, channel, app)
         return answer
+
+    def _owner_of(self, command: str) -> str:
+        """Return the app that answers a command; the first one answers what no other has."""
+        owners = (app.id for app in self.others.values() if command in {name for name, _, _ in app.commands})
+        return next(owners, APP)
 
     def _escaped(self, text: str) -> str:
         """Write people and channels as Slack does in a command that escapes them: `@bo` is `<@U2|bo>`."""
@@ -151,7 +158,7 @@ class Actors:
 
         return _NAMED.sub(named, text)
 
-    def _shown_answer(self, answer: Json, user: str, channel: Channel) -> None:
+    def _shown_answer(self, answer: Json, user: str, channel: Channel, app: str) -> None:
         text, blocks = str(answer.get("text") or ""), answer.get("blocks") or []
         if not text and not blocks:
             return
@@ -160,13 +167,16 @@ class Actors:
         except SlackError as error:
             raise NoAnswerError("invalid_command_response") from error
         if answer.get("response_type") == "in_channel":
-            self._said_by_app(channel, text, blocks)
+            self._said_by_app(app, channel, text, blocks)
         else:
-            self.workspace.whisper(channel.id, user, text, blocks)
+            self.workspace.whisper(channel.id, user, text, blocks, app=app)
 
-    def _said_by_app(self, channel: Channel, text: str, blocks: list[Json], thread_ts: str | None = None) -> None:
-        more = {"bot_id": f"B{self.bot[1:]}", "app_id": APP, "blocks": blocks, "thread_ts": thread_ts}
-        self.happened(events.posted(channel, self.workspace.post(channel, self.bot, text, **more)))
+    def _said_by_app(
+        self, app: str, channel: Channel, text: str, blocks: list[Json], thread_ts: str | None = None
+    ) -> None:
+        bot = self.others[app].bot if app in self.others else self.bot
+        more = {"bot_id": f"B{bot[1:]}", "app_id": app, "blocks": blocks, "thread_ts": thread_ts}
+        self.happened(events.posted(channel, self.workspace.post(channel, bot, text, **more)))
 
     def press(
         self,
@@ -191,13 +201,14 @@ class Actors:
             action = forms.action_of(block, element, choice, self.workspace.stamp())
             values = forms.standing(blocks, self._chosen(user, ts, block, element, choice))
         place = {"type": "message", "message_ts": ts, "channel_id": channel.id, "is_ephemeral": whisper is not None}
+        app = whisper.app if whisper else str((message or {}).get("app_id", APP))
         payload = {
-            **self._whose(user, "block_actions"),
+            **self._whose(user, "block_actions", app),
             "container": place,
             "channel": {"id": channel.id, "name": channel.name},
             **({"message": message} if message else {}),
             "state": {"values": values},
-            "response_url": self._address(user, channel.id, ts),
+            "response_url": self._address(user, channel.id, ts, app),
             "actions": [action],
         }
         return self.dispatcher.interact(payload)
@@ -225,7 +236,8 @@ class Actors:
             chosen = self._chosen(user, view["id"], block, element, choice)
             state = {"values": forms.standing(view["blocks"], chosen)}
         place = {"type": "view", "view_id": view["id"]}
-        payload = {**self._whose(user, "block_actions"), "container": place, "view": {**view, "state": state}}
+        whose = self._whose(user, "block_actions", modal.app if modal else APP)
+        payload = {**whose, "container": place, "view": {**view, "state": state}}
         return self.dispatcher.interact({**payload, "actions": [action]})
 
     def submit(self, user: str, view_id: str, values: Json) -> dict[str, str]:
@@ -237,7 +249,8 @@ class Actors:
         if missing := forms.missing(modal.view, values):
             return missing
         view = {**view_shown(modal), "state": {"values": forms.submitted(modal.view, values)}}
-        answer = self.dispatcher.interact({**self._whose(user, "view_submission"), "view": view, "response_urls": []})
+        whose = self._whose(user, "view_submission", modal.app)
+        answer = self.dispatcher.interact({**whose, "view": view, "response_urls": []})
         try:
             return self._view_answered(modal, answer)
         except (SlackError, KeyError) as error:
@@ -251,7 +264,7 @@ class Actors:
         if wanted == "update":
             self.workspace.replace_modal(modal, acceptable(answer["view"], "modal"))
         elif wanted == "push":
-            self.workspace.open_modal(modal.user, acceptable(answer["view"], "modal"))
+            self.workspace.open_modal(modal.user, acceptable(answer["view"], "modal"), app=modal.app)
         elif wanted in {None, "clear"}:
             self.workspace.close_modal(modal, whole_stack=wanted == "clear")
         else:
@@ -264,7 +277,7 @@ class Actors:
         self.workspace.close_modal(modal)
         if not modal.view.get("notify_on_close"):
             return
-        payload = {**self._whose(user, "view_closed"), "view": view_shown(modal), "is_cleared": False}
+        payload = {**self._whose(user, "view_closed", modal.app), "view": view_shown(modal), "is_cleared": False}
         try:
             self.dispatcher.interact(payload)
         except NoAnswerError as error:
@@ -305,9 +318,9 @@ class Actors:
         elif body.get("replace_original") and address.ts:
             self._replaced(channel, address.user, address.ts, {"text": text, "blocks": blocks})
         elif body.get("response_type") == "in_channel":
-            self._said_by_app(channel, text, blocks, thread)
+            self._said_by_app(address.app, channel, text, blocks, thread)
         else:
-            self.workspace.whisper(channel.id, address.user, text, blocks, thread)
+            self.workspace.whisper(channel.id, address.user, text, blocks, thread, app=address.app)
         return True
 
     def _replaced(self, channel: Channel, user: str, ts: str, wanted: Json | None) -> None:
@@ -328,10 +341,10 @@ class Actors:
                 self.workspace.changed(channel.id)
                 self.happened(events.edited(channel, before, message, self.workspace.stamp()))
 
-    def _address(self, user: str, channel_id: str, ts: str | None) -> str:
-        return f"{self.base_url}respond/{self._addresses.make(user, channel_id, ts)}"
+    def _address(self, user: str, channel_id: str, ts: str | None, app: str) -> str:
+        return f"{self.base_url}respond/{self._addresses.make(user, channel_id, ts, app)}"
 
-    def _whose(self, user: str, kind: str) -> Json:
+    def _whose(self, user: str, kind: str, app: str = APP) -> Json:
         person = self.workspace.user(user)
         team = {"id": self.workspace.team_id, "domain": self.workspace.name.lower()}
         return {
@@ -340,13 +353,16 @@ class Actors:
             "team": team,
             "enterprise": None,
             "is_enterprise_install": False,
-            "api_app_id": APP,
+            "api_app_id": app,
             "token": "unused",
             "trigger_id": self.new_trigger(user),
         }
 
     def happened(self, event: Json) -> None:
-        """Tell the app of an event, some time soon."""
+        """Tell the app of an event, some time soon; of what it may see."""
+        place = self.workspace.channels.get(str(event.get("channel")))
+        if place is not None and place.kind == "im" and self.bot not in place.members:
+            return
         self.dispatcher.event(event, self.workspace.team_id, bot=self.bot)
 
 

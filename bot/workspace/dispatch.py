@@ -15,6 +15,7 @@ import httpx
 
 from bot.core.clock import Clock
 from bot.core.logging import get_logger
+from bot.workspace.apps import HttpApp, Installed
 from bot.workspace.events import subscription
 from bot.workspace.state import APP, Json
 
@@ -43,14 +44,6 @@ class Link(Protocol):
     def request(self, kind: str, payload: Json, seconds: float, *, retry: int = 0) -> Json: ...
 
 
-@dataclass(slots=True)
-class HttpApp:
-    """An app that takes requests at one address."""
-
-    url: str
-    signing_secret: str
-
-
 @dataclass(order=True, slots=True)
 class Waiting:
     """An event on its way: the first attempt, or a retry and why."""
@@ -65,7 +58,8 @@ class Waiting:
 class Dispatcher:
     """Sends requests to whoever serves the app: a socket when one is connected, else the address.
 
-    subscribed: the events the app wants, as its manifest names them (`message.channels`); None: all.
+    subscribed: the events the app wants, as its manifest names them (`message.channels`); None: all. others: further
+    apps by id; each is asked what is its own, and hears of no events.
     """
 
     def __init__(
@@ -78,6 +72,7 @@ class Dispatcher:
     ) -> None:
         self.clock = clock
         self.app = app
+        self.others: dict[str, Installed] = {}
         self.links: list[Link] = []
         self.http = http or httpx.Client(timeout=ACK_SECONDS)
         self.subscribed = subscribed
@@ -167,6 +162,8 @@ class Dispatcher:
                 self._put(found.body, due, found.attempt + 1, error.reason)
 
     def _ask(self, kind: str, payload: Json, body: str) -> Json:
+        if (other := self.others.get(payload["api_app_id"])) is not None:
+            return self.post(other.door, body, FORM)
         if (link := self._link()) is not None:
             return link.request(kind, payload, ACK_SECONDS)
         if self.app is None:

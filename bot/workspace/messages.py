@@ -129,7 +129,8 @@ def _whisper(caller: Caller, arguments: Arguments) -> Json:
     if user not in channel.members:
         raise SlackError("user_not_in_channel")
     text, blocks = _said(caller, arguments)
-    return {"message_ts": caller.workspace.whisper(channel.id, user, text, blocks, thread_of(channel, arguments))}
+    thread = thread_of(channel, arguments)
+    return {"message_ts": caller.workspace.whisper(channel.id, user, text, blocks, thread, app=caller.app)}
 
 
 @method("chat.getPermalink", "channel", "message_ts")

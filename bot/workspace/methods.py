@@ -25,6 +25,7 @@ class Caller:
     socket_url: Callable[[], str]
     base_url: Callable[[], str]
     happened: Callable[[Json], None]
+    app: str = APP
 
     @property
     def bot_id(self) -> str:
@@ -46,7 +47,7 @@ class Caller:
 
     def speaks(self) -> Json:
         """Say whose a message is, as the bot's messages do."""
-        return {"bot_id": self.bot_id, "app_id": APP}
+        return {"bot_id": self.bot_id, "app_id": self.app}
 
 
 @dataclass(frozen=True, slots=True)

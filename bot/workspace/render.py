@@ -173,7 +173,7 @@ class Look:
                 yield self._as_message(one)
 
     def _as_message(self, one: Ephemeral) -> Json:
-        bots = self.bots()
+        bots = [bot for bot in self.bots() if bot.app == one.app] or self.bots()
         author = bots[0].id if bots else self.user.id
         return {"ts": one.ts, "user": author, "text": one.text, "blocks": one.blocks, "whisper": True}
 

@@ -15,11 +15,12 @@ from starlette.routing import BaseRoute, WebSocketRoute
 from bot.core.clock import Clock
 from bot.workspace import conversations, files, messages, methods, pages, users, views
 from bot.workspace.actors import Actors
-from bot.workspace.dispatch import Dispatcher, HttpApp
+from bot.workspace.apps import HttpApp, Installed
+from bot.workspace.dispatch import Dispatcher
 from bot.workspace.faults import Faults
 from bot.workspace.pages import Commands
 from bot.workspace.sockets import SocketDoor
-from bot.workspace.state import Json, Workspace
+from bot.workspace.state import APP, Json, User, Workspace
 from bot.workspace.stream import Streams
 from bot.workspace.webapi import WebApi
 
@@ -63,6 +64,7 @@ class LocalWorkspace:
             bot_token=bot_token,
             app_token=app_token,
             call=self.call,
+            others=self.dispatcher.others,
             respond=self.actors.respond,
             cut=self._cut,
             faults=faults,
@@ -103,15 +105,21 @@ class LocalWorkspace:
         self._thread.join(10)
         self.dispatcher.stop()
 
-    def call(self, method: str, arguments: Mapping[str, Any]) -> Json:
-        """Run one method of the Web API as the bot, without a request."""
+    def install(self, app: Installed, name: str, real_name: str) -> User:
+        """Add an app beside the first one: its bot, its token, where it takes requests, its slash commands."""
+        self.dispatcher.others[app.id] = app
+        return self.workspace.add_user(app.bot, name, real_name, is_bot=True, app=app.id)
+
+    def call(self, method: str, arguments: Mapping[str, Any], app: str = APP) -> Json:
+        """Run one method of the Web API as the bot of an app, without a request."""
         caller = methods.Caller(
             self.workspace,
-            self.bot,
+            self.dispatcher.others[app].bot if app in self.dispatcher.others else self.bot,
             trigger=self.actors.trigger,
             socket_url=lambda: f"{self.url.replace('http', 'ws', 1)}/link?ticket={self.sockets.ticket()}",
             base_url=lambda: f"{self.url}/",
             happened=self.actors.happened,
+            app=app,
         )
         return methods.call(method, caller, arguments)
 
@@ -119,8 +127,11 @@ class LocalWorkspace:
         return [
             *self._api.routes(),
             WebSocketRoute("/link", self.sockets.serve),
-            *pages.routes(self.workspace, self.actors, commands=self.commands, streams=self.streams),
+            *pages.routes(self.workspace, self.actors, commands=self._typed, streams=self.streams),
         ]
+
+    def _typed(self) -> list[tuple[str, str, str]]:
+        return [*self.commands(), *(one for app in self.dispatcher.others.values() for one in app.commands)]
 
     def _cut(self, request: Request) -> None:
         for connection in list(self._server.server_state.connections):

@@ -34,6 +34,7 @@ class User:
     is_bot: bool = False
     deleted: bool = False
     colour: str = COLOURS[0]
+    app: str = APP
 
 
 @dataclass(slots=True)
@@ -83,6 +84,7 @@ class Ephemeral:
     text: str
     blocks: list[Json]
     thread_ts: str | None = None
+    app: str = APP
 
 
 @dataclass(slots=True)
@@ -95,6 +97,7 @@ class OpenModal:
     hash: str
     root: str = ""
     previous: str | None = None
+    app: str = APP
 
 
 @dataclass(slots=True)
@@ -275,13 +278,15 @@ class Workspace:
                 channel.read_up_to[user] = newest
                 self.changed(f"user:{user}")
 
-    def whisper(self, channel: str, user: str, text: str, blocks: list[Json], thread_ts: str | None = None) -> str:
+    def whisper(
+        self, channel: str, user: str, text: str, blocks: list[Json], thread_ts: str | None = None, *, app: str = APP
+    ) -> str:
         """Show something to one person alone."""
         with self.lock:
             ts = self.stamp()
             self.ephemerals = [
                 *self.ephemerals[1 - MOST_WHISPERS :],
-                Ephemeral(ts, user, channel, text, blocks, thread_ts),
+                Ephemeral(ts, user, channel, text, blocks, thread_ts, app),
             ]
             self.changed(channel)
             return ts
@@ -306,7 +311,7 @@ class Workspace:
 
     # modals
 
-    def open_modal(self, user: str, view: Json) -> OpenModal:
+    def open_modal(self, user: str, view: Json, *, app: str = APP) -> OpenModal:
         """Put a modal on top of those a person has open."""
         with self.lock:
             stack = self.modals.setdefault(user, [])
@@ -314,7 +319,7 @@ class Workspace:
                 raise SlackError("push_limit_reached")
             number = f"V{token_hex(5).upper()}"
             root, below = (stack[0].id, stack[-1].id) if stack else (number, None)
-            modal = OpenModal(number, user, view, token_hex(6), root, below)
+            modal = OpenModal(number, user, view, token_hex(6), root, below, app)
             stack.append(modal)
             self.changed(f"user:{user}")
             return modal

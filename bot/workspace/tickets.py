@@ -50,11 +50,12 @@ class Triggers:
 
 @dataclass(slots=True)
 class Address:
-    """Where a response goes: a person in a channel, and the message that was pressed."""
+    """Where a response goes: a person in a channel, and the message that was pressed. app: which one responds."""
 
     user: str
     channel: str
     ts: str | None
+    app: str
     made: datetime
     used: int = 0
 
@@ -66,9 +67,9 @@ class Addresses:
         self._clock = clock
         self._made: OrderedDict[str, Address] = OrderedDict()
 
-    def make(self, user: str, channel: str, ts: str | None) -> str:
+    def make(self, user: str, channel: str, ts: str | None, app: str) -> str:
         token = token_hex(12)
-        self._made[token] = Address(user, channel, ts, self._clock.now())
+        self._made[token] = Address(user, channel, ts, app, self._clock.now())
         while len(self._made) > _REMEMBERED:
             self._made.popitem(last=False)
         return token

@@ -28,7 +28,7 @@ def _opened(caller: Caller, arguments: Arguments) -> Json:
     external = view.get("external_id")
     if external and any(one.view.get("external_id") == external for stack in _stacks(caller) for one in stack):
         raise SlackError("duplicate_external_id")
-    return {"view": view_shown(caller.workspace.open_modal(caller.trigger(trigger), view))}
+    return {"view": view_shown(caller.workspace.open_modal(caller.trigger(trigger), view, app=caller.app))}
 
 
 def _stacks(caller: Caller) -> list[list[OpenModal]]:
@@ -52,6 +52,8 @@ def _update(caller: Caller, arguments: Arguments) -> Json:
 
 @method("views.publish", "user_id", "view")
 def _publish(caller: Caller, arguments: Arguments) -> Json:
+    if caller.app != APP:
+        raise SlackError("not_enabled")
     view = acceptable(arguments.structure("view"), "home")
     user = caller.workspace.user(arguments.text("user_id"))
     known, standing = arguments.text("hash"), caller.workspace.homes.get(user.id, {})
@@ -83,5 +85,5 @@ def view_shown(modal: OpenModal) -> Json:
         "hash": modal.hash,
         "root_view_id": modal.root,
         "previous_view_id": modal.previous,
-        "app_id": APP,
+        "app_id": modal.app,
     }

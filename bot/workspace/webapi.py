@@ -11,8 +11,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from bot.workspace.apps import Installed
 from bot.workspace.faults import Fault, Faults
-from bot.workspace.state import Json, SlackError, Workspace
+from bot.workspace.state import APP, Json, SlackError, Workspace
 
 LARGEST_FILE = 32 * 1024 * 1024
 FOR_SOCKETS = "apps.connections.open"
@@ -21,8 +22,8 @@ FOR_SOCKETS = "apps.connections.open"
 class WebApi:
     """Reads requests, checks their token, answers; with faults, as badly as these say.
 
-    call: runs one method. respond: takes what is sent to a response address; False: it is used up.
-    cut: breaks a request's connection.
+    call: runs one method, as the app of an id. others: further apps, by id. cut: breaks a request's connection.
+    respond: takes what is sent to a response address; False: it is used up.
     """
 
     def __init__(
@@ -31,7 +32,8 @@ class WebApi:
         *,
         bot_token: str,
         app_token: str,
-        call: Callable[[str, Mapping[str, Any]], Json],
+        call: Callable[[str, Mapping[str, Any], str], Json],
+        others: Mapping[str, Installed],
         respond: Callable[[str, Json], bool],
         cut: Callable[[Request], None],
         faults: Faults | None = None,
@@ -40,6 +42,7 @@ class WebApi:
         self.bot_token = bot_token
         self.app_token = app_token
         self.call = call
+        self.others = others
         self.respond = respond
         self.cut = cut
         self.faults = faults
@@ -58,11 +61,12 @@ class WebApi:
         except SlackError as error:
             return JSONResponse({"ok": False, "error": error.code})
         fault = self.faults.meet(method, arguments) if self.faults else None
-        if problem := self._refused(method, token):
+        app = next((one.id for one in self.others.values() if one.token == token), APP)
+        if app == APP and (problem := self._refused(method, token)):
             return JSONResponse({"ok": False, "error": problem})
         if fault is not None:
-            return await self._faulty(request, fault, method, arguments)
-        answer = await run_in_threadpool(self.call, method, arguments)
+            return await self._faulty(request, fault, method, arguments, app)
+        answer = await run_in_threadpool(self.call, method, arguments, app)
         return JSONResponse(_with_warnings(answer, request))
 
     def _refused(self, method: str, token: str) -> str | None:
@@ -72,9 +76,9 @@ class WebApi:
             return "not_allowed_token_type"
         return None
 
-    async def _faulty(self, request: Request, fault: Fault, method: str, arguments: Json) -> Response:
+    async def _faulty(self, request: Request, fault: Fault, method: str, arguments: Json, app: str) -> Response:
         await asyncio.sleep(fault.late)
-        answer = await run_in_threadpool(self.call, method, arguments) if fault.takes_effect else {}
+        answer = await run_in_threadpool(self.call, method, arguments, app) if fault.takes_effect else {}
         await asyncio.sleep(fault.slow)
         if fault.reset:
             self.cut(request)
