@@ -1,15 +1,18 @@
-"""The `muster.yaml` of the demo: a file as a team would write it for this model."""
+"""The `muster.yaml` of the demo: a file as a team would write it for these models."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from bot.demo.eta import ACTIVE, FALLBACK, FEATURES, NAME
+from bot.demo import arrival
+from bot.demo.eta import ACTIVE, FALLBACK, NAME
 from bot.demo.flights import LATE
 from bot.demo.rowlog import FILES
+from bot.demo.served import FEATURES
 from bot.demo.traffic import BASELINE, WINDOW
 
 TOKEN_VARIABLE = "MUSTER_DEMO_AUTHORIZATION"  # noqa: S105
+SLOW_MS = 50
 UNITS = {
     "dep_delay": "min",
     "distance": "miles",
@@ -20,7 +23,8 @@ UNITS = {
 }
 
 _YAML = """\
-# Written by `muster demo`. Paths are relative to this file.
+# Written by `muster demo`. Paths are relative to this file. Windows are as short as they are because ten seconds of
+# the demo stand for an hour, and 28 minutes for a week.
 teams:
   - name: default{channel}
     policy: demo
@@ -44,7 +48,7 @@ models:
       predictions: predictions/{files}
       reference: reference.parquet
       holdout: holdout.parquet
-      labels: {{path: 'labels/{files}', key: id, column: truth, time: known_at}}
+      labels: {{path: 'labels/{files}', key: id, column: truth, time: known_at}}   # known when the flight has landed
       time: answered_at
       prediction: answer
       score: score
@@ -57,10 +61,44 @@ models:
       # The share of one answer stands close to what passengers feel: it pages.
       - {{name: late-share, metric: class_share, value: {late}, role: guardrail, {window}, baseline: {baseline},
          shadow: false}}
+      # What the labels say, once flights have landed; until then, what the scores let expect.
+      - {{name: right, metric: performance, measure: accuracy, window: 30s, rule: {{drop: 5%, of: 4m}}, severity: SEV2,
+         shadow: false}}
+      - {{name: probably-right, metric: estimate, measure: accuracy, window: 30s, rule: {{drop: 5%, of: 4m}},
+         shadow: false}}
+      # Without labels nobody knows: a ticket, not a page.
+      - {{name: label_delay, metric: check, check: label_delay, window: 60s, every: 30s, kind: freshness,
+         role: guardrail, severity: SEV3, shadow: false}}
       # These explain: they page nobody, and are the evidence inside the incident.
       - {{name: dep-delay-range, metric: range, feature: dep_delay, {window}, shadow: false}}
       - {{name: dep-delay-nulls, metric: null_rate, feature: dep_delay, {window}, shadow: false}}
       - {{name: inputs-drift, metric: drift, {window}, shadow: false}}
+
+  - name: {arrival}
+    owner: {approver}
+    tier: 2
+    description: Estimates at departure by how many minutes a flight lands after its time.
+    kpi: gates held for nobody
+    data:
+      predictions: {arrival}/predictions/{files}
+      reference: {arrival}/reference.parquet
+      holdout: {arrival}/holdout.parquet
+      labels: {{path: '{arrival}/labels/{files}', key: id, column: arr_delay, time: known_at}}
+      time: answered_at
+      prediction: answer
+      latency: took
+      version: version
+      window: 20s
+      segments: [origin, carrier]
+      features:
+{arrival_features}
+    monitors:
+      # Callers wait {slow} ms and then take the timetable: slower than that is as bad as wrong.
+      - {{name: slow, metric: latency, percentile: 95, window: 10s, rule: {{above: {slow}}}, severity: SEV2,
+         shadow: false}}
+      - {{name: minutes, metric: mean, feature: answer, role: guardrail, window: 10s, shadow: false}}
+      - {{name: error, metric: performance, measure: mae, window: 30s, severity: SEV2, shadow: false}}
+      - {{name: inputs-drift, metric: drift, window: 10s, shadow: false}}
 
 actions:
   - name: fallback
@@ -86,9 +124,9 @@ actions:
       timeout: 15s
     verify: segments window=2s
   - name: rollback
-    title: Roll flights-etl back
-    description: Deploy the sound version of the pipeline again.
-    models: [{model}]
+    title: Roll back the deployment
+    description: Deploy the sound version again of whatever was deployed last.
+    models: [{model}, {arrival}]
     approvers: [{approver}]
     http:
       url: {url}/admin/fault
@@ -104,33 +142,41 @@ def write_config(
     model_url: str,
     approver: str,
     channel: str | None = None,
-    importance: Mapping[str, float] | None = None,
+    importance: Mapping[str, Mapping[str, float]] | None = None,
 ) -> Path:
     """Write muster.yaml into the folder that holds the rows.
 
-    approver: Slack user id who owns the model and may switch it. importance: how much the model leans on a feature.
+    approver: Slack user id who owns the models and may switch them. importance: how much a model leans on a feature, by
+    model.
     """
     path = folder / "muster.yaml"
-    window = f"window: {WINDOW.total_seconds():g}s"
+    known = importance or {}
     path.write_text(
         _YAML.format(
             channel=f"\n    channel: {json.dumps(channel)}" if channel else "",
             approver=json.dumps(approver),
             model=NAME,
+            arrival=arrival.NAME,
             url=model_url,
             token=TOKEN_VARIABLE,
             files=FILES,
             active=ACTIVE,
             fallback=FALLBACK,
             late=LATE,
-            window=window,
+            slow=SLOW_MS,
+            window=f"window: {WINDOW.total_seconds():g}s",
             check_window=f"{2 * WINDOW.total_seconds():g}s",
             baseline=BASELINE,
-            features="\n".join(_feature(name, importance or {}) for name in FEATURES),
+            features=_features(FEATURES, known.get(NAME, {})),
+            arrival_features=_features(arrival.READS, known.get(arrival.NAME, {})),
         ),
         encoding="utf-8",
     )
     return path
+
+
+def _features(names: tuple[str, ...], importance: Mapping[str, float]) -> str:
+    return "\n".join(_feature(name, importance) for name in names)
 
 
 def _feature(name: str, importance: Mapping[str, float]) -> str:

@@ -8,21 +8,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.demo.flights import LATE, NUMBERS, ON_TIME, Columns, Split, size, take
-
-Floats = NDArray[np.float64]
+from bot.demo.flights import LATE, ON_TIME, Columns, Split, size, take
+from bot.demo.served import FEATURES, Floats, common_levels, filling, terms
 
 NAME = "eta"
 ACTIVE, FALLBACK = "3.2", "3.2-fallback"
 LATE_SHARE = 0.15
 """The share of flights called late on the reference rows; the threshold of either version follows from it."""
-RARE = 0.01
 RIDGE = 1.0
 STEPS = 30
 CLOSE = 1e-8
 STEEPEST = 35.0
-BENDS = {"dep_delay": (0.0, 30.0), "hour": (15.0, 20.0)}
-FEATURES = (*NUMBERS, "carrier", "origin")
 SEED = 32
 
 
@@ -54,8 +50,12 @@ class Eta:
 
     def score(self, rows: Columns) -> Floats:
         """Probability of arriving late, of shape (rows,)."""
-        terms = _terms(rows, self.reads, self.fill, self.levels)
-        return _sigmoid(self.weights[0] + ((terms - self.mean) / self.scale) @ self.weights[1:])
+        found = terms(rows, self.reads, self.fill, self.levels)
+        return _sigmoid(self.weights[0] + ((found - self.mean) / self.scale) @ self.weights[1:])
+
+    def says(self, rows: Columns) -> Columns:
+        scores = self.score(rows)
+        return {"score": scores, "answer": self.answer(scores)}
 
     def answer(self, scores: Floats) -> NDArray[np.object_]:
         return np.where(scores > self.threshold, LATE, ON_TIME).astype(object)
@@ -63,11 +63,10 @@ class Eta:
 
 def fit(version: str, reads: tuple[str, ...], training: Columns, reference: Columns) -> Eta:
     """Fit by Newton's method with a ridge on all weights but the intercept; no row of `reference` is learnt from."""
-    fill = {name: float(np.nanmedian(training[name])) for name in reads if name in NUMBERS}
-    levels = {name: _common(training[name]) for name in reads if name not in NUMBERS}
-    terms = _terms(training, reads, fill, levels)
-    mean, scale = terms.mean(axis=0), terms.std(axis=0)
-    inputs = np.column_stack([np.ones(len(terms)), (terms - mean) / scale])
+    fill, levels = filling(training, reads), common_levels(training, reads)
+    found = terms(training, reads, fill, levels)
+    mean, scale = found.mean(axis=0), found.std(axis=0)
+    inputs = np.column_stack([np.ones(len(found)), (found - mean) / scale])
     weights = _newton(inputs, (training["truth"] == LATE).astype(np.float64))
     fitted = Eta(version, reads, fill, levels, mean, scale, weights)
     threshold = float(np.quantile(fitted.score(reference), 1 - LATE_SHARE))
@@ -112,32 +111,8 @@ def area(scores: Floats, positive: NDArray[np.bool_]) -> float:
     return float((ranks[positive].sum() - hits * (hits + 1) / 2) / (hits * (positive.size - hits)))
 
 
-def scored(model: Eta, rows: Columns) -> Columns:
-    """Add what the model says of these rows, as the prediction log keeps it."""
-    scores = model.score(rows)
-    version = np.full(size(rows), model.version, dtype=object)
-    return {**rows, "score": scores, "answer": model.answer(scores), "version": version}
-
-
 def labelled(rows: Columns) -> Columns:
     return take(rows, rows["truth"] != None)  # noqa: E711
-
-
-def _common(names: NDArray[np.object_]) -> tuple[str, ...]:
-    found, counts = np.unique(names.astype(str), return_counts=True)
-    return tuple(str(name) for name in found[counts > RARE * names.size])
-
-
-def _terms(rows: Columns, reads: tuple[str, ...], fill: dict[str, float], levels: dict[str, tuple[str, ...]]) -> Floats:
-    """Columns of the regression. Delays and hours bend: a minute counts for most between 0 and half an hour."""
-    number = {name: np.where(np.isnan(rows[name]), fill[name], rows[name]) for name in fill}
-    terms: list[Floats] = []
-    for name in reads:
-        if name in levels:
-            terms += [(rows[name] == level).astype(np.float64) for level in levels[name]]
-        else:
-            terms += [number[name], *(np.maximum(number[name] - bend, 0) for bend in BENDS.get(name, ()))]
-    return np.column_stack(terms)
 
 
 def _newton(inputs: Floats, target: Floats) -> Floats:

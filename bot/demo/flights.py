@@ -41,7 +41,8 @@ def take(rows: Columns, places: NDArray[Any]) -> Columns:
 
 
 def load(path: Path = SHIPPED) -> Columns:
-    """Read the shipped flights. Numbers are float64 with NaN for null; `truth` is late, on time, or None (diverted)."""
+    """Read the shipped flights. Numbers are float64 with NaN for null; `arr_delay` are the minutes a flight came after
+    its time, `truth` is late, on time, or None (diverted)."""
     import duckdb  # noqa: PLC0415
 
     with duckdb.connect() as connection:
@@ -51,7 +52,7 @@ def load(path: Path = SHIPPED) -> Columns:
         rows[name] = np.ma.filled(np.ma.asarray(raw[name], dtype=np.float64), np.nan)
     for name in NAMES:
         rows[name] = np.ma.getdata(raw[name]).astype(object)
-    delay = rows.pop("arr_delay")
+    delay = rows["arr_delay"]
     truth = np.where(delay > LATE_MINUTES, LATE, ON_TIME).astype(object)
     truth[np.isnan(delay)] = None
     return {**rows, "truth": truth}

@@ -1,7 +1,8 @@
 """A log of rows as Parquet files, one for every stretch of time, that grow while they are read."""
 
 import threading
-from datetime import datetime
+from collections import deque
+from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,14 +25,17 @@ class RowLog:
     Such a name is a link to the newest version of its rows. A version is never written to again, and is there for
     another stretch after it was replaced, so whoever resolved the link reads on undisturbed. A second's rows in a file
     of their own would be 3600 files an hour to open for every question; replacing a file under its name breaks readers
-    that open it twice.
+    that open it twice. What is older than `kept` goes, so that a demo left on fills no disk.
     """
 
-    def __init__(self, folder: Path, time: str) -> None:
+    def __init__(self, folder: Path, time: str, *, kept: timedelta | None = None) -> None:
         self.folder = folder
         self._time = time
         self._rows: dict[int, list[Columns]] = {}
         self._replaced: dict[int, list[Path]] = {}
+        self._kept = None if kept is None else int(kept.total_seconds()) // STRETCH_SECONDS
+        self._there: deque[tuple[int, Path]] = deque()
+        self._gone: deque[tuple[int, Path]] = deque()
         self._lock = threading.Lock()
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -58,6 +62,8 @@ class RowLog:
         new_link.unlink(missing_ok=True)
         new_link.symlink_to(Path("..", VERSIONS, day, version.name))
         new_link.replace(link)
+        if not older:
+            self._there.append((stretch, link))
         older.append(version)
 
     def _tidy(self, newest: int) -> None:
@@ -65,6 +71,16 @@ class RowLog:
         for stretch in [one for one in self._replaced if one < newest - 1]:
             for version in self._replaced.pop(stretch)[:-1]:
                 version.unlink(missing_ok=True)
+            self._forget(newest)
+
+    def _forget(self, newest: int) -> None:
+        """Take the oldest links away; the rows they led to stay for another stretch."""
+        while self._gone and self._gone[0][0] < newest:
+            self._gone.popleft()[1].unlink(missing_ok=True)
+        while self._kept is not None and self._there[0][0] < newest - self._kept:
+            link = self._there.popleft()[1]
+            self._gone.append((newest, link.resolve()))
+            link.unlink()
 
 
 def write_rows(path: Path, batches: list[Columns]) -> None:

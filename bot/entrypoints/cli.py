@@ -1,6 +1,7 @@
 """The command `muster`."""
 
 import json
+import os
 import sys
 from typing import Annotated
 
@@ -48,11 +49,13 @@ def serve(role: Annotated[str, typer.Option(help="all, web or worker")] = "all")
 @app.command()
 def demo(
     headless: Annotated[bool, typer.Option("--headless", help="Play a responder, print the channel, and end")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Break nothing by itself: you do, in the workspace")] = False,
 ) -> None:
     """Try everything on this machine: no account, no configuration."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # on busy cores its threads wait for each other, 30 s for 1 s
     from bot.entrypoints.demo import demo as run
 
-    raise typer.Exit(run(headless=headless))
+    raise typer.Exit(run(headless=headless, quiet=quiet))
 
 
 @app.command()

@@ -47,6 +47,7 @@ class Responder:
             ("the pipeline is rolled back and the follow-up recorded", self.followed_up),
             ("resolved by form", self.resolved),
             ("the postmortem is shared as a file", self.postmortem),
+            ("the second model is made slow from the workspace, and pages", self.slow),
         ]
         for name, stage in stages:
             try:
@@ -173,6 +174,21 @@ class Responder:
         if "## Timeline" not in path.read_text("utf-8"):
             raise StageError(f"{path} has no timeline")
         return str(path)
+
+    def slow(self) -> str:
+        """Press the demo's own button, and see an incident of its own."""
+        at = self.until(lambda: find_control(self.workspace, "Latency"), "the button *Latency* of the pinned message")
+        self.actors.press(ADA, at.channel, at.ts, at.action_id, at.choice)
+        second = self.until(
+            lambda: next((one for one in self.workspace.channels.values() if one.name.startswith("inc-2-")), None),
+            "a channel inc-2-…",
+        )
+        card = self.until(lambda: next(iter(second.messages), None), "its card")
+        said = self.first_line(card)
+        if "latency" not in said:
+            raise StageError(f"the second incident is of something else: {said}")
+        self.model.heal()
+        return f"#{second.name}, {said}"
 
     # how a person looks and presses
 

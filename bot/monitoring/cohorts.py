@@ -28,6 +28,8 @@ from bot.statistics.wording import percent
 LEAST_COHORT = 30
 DAY = timedelta(days=1)
 TOP = 10
+LONG_SILENCE = 2.0
+"""Labels that come in batches are not missing before two batches are."""
 CLEARLY = 0.01
 """A mark is passed by so much before a window is judged anew: the curve of labels itself moves from day to day."""
 
@@ -216,10 +218,10 @@ def too_early(cohorts: Cohorts, wanted: float) -> Finding | None:
         return _finding(cohorts, State.NO_LABELS, said)
     newest = cohorts.answers.newest_label
     due = cohorts.answers.due_since(newest) if newest else 0.0
-    if newest and due >= LEAST_DUE:
-        silence = length((cohorts.now - newest).total_seconds())
+    silence = cohorts.now - newest if newest else timedelta(0)
+    if newest and due >= LEAST_DUE and silence > LONG_SILENCE * cohorts.answers.usual_silence:
         said = (
-            f"No labels for {silence}; the newest is of {_at(newest)}, and {due:,.0f} were due since. {_way_out(one)}"
+            f"No labels for {length(silence.total_seconds())}; the newest is of {_at(newest)}, and {due:,.0f} were due since. {_way_out(one)}"
         )
         return _finding(cohorts, State.NO_LABELS, said)
     return _finding(cohorts, State.WAITING, _waiting(cohorts))

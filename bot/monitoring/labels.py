@@ -26,6 +26,7 @@ MOST_ROWS = 1_000_000
 LEAST_DUE = 20
 LEAST_CLASS = 30
 LATER = 2.0
+MOST_PAUSES, ORDINARY = 1_000, 0.95
 NEVER = np.iinfo(np.int64).max
 Micros = NDArray[np.int64]
 Mask = NDArray[np.bool_]
@@ -116,6 +117,15 @@ class Answers:
             return None
         stamps = self.arrived.stamps[self.arrived.stamps <= micros(self.now)]
         return moment(int(stamps[-1])) if stamps.size else None
+
+    @property
+    def usual_silence(self) -> timedelta:
+        """How long nothing comes where labels come in batches: the longest ordinary pause between two."""
+        if self.arrived is None:
+            return timedelta(0)
+        stamps = np.unique(self.arrived.stamps[self.arrived.stamps <= micros(self.now)])[-MOST_PAUSES:]
+        pauses = np.diff(stamps)
+        return timedelta(microseconds=int(np.quantile(pauses, ORDINARY))) if pauses.size else timedelta(0)
 
     def due_since(self, then: datetime) -> float:
         """How many labels should have come after a moment, had they gone on as before it."""

@@ -2,8 +2,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.demo import eta, flights
-from bot.demo.traffic import Traffic
+from bot.demo import arrival, eta, flights
+from bot.demo.run import ARRIVAL_RATE
+from bot.demo.traffic import Served, Traffic
 
 
 class Clock:
@@ -36,4 +37,16 @@ def clock():
 
 @pytest.fixture
 def traffic(shipped, models, tmp_path, clock):
-    return Traffic(shipped.traffic, models, tmp_path, clock)
+    return Traffic(shipped.traffic, Served(models, ("score", "answer"), "truth"), tmp_path, clock)
+
+
+@pytest.fixture(scope="session")
+def minutes(shipped):
+    return arrival.fit(shipped)
+
+
+@pytest.fixture
+def timed(shipped, minutes, tmp_path, clock):
+    """The traffic of the second model, whose requests wait in a line."""
+    served = Served({minutes.version: minutes}, ("answer",), "arr_delay", rate=ARRIVAL_RATE, line=True)
+    return Traffic(shipped.traffic, served, tmp_path, clock)

@@ -8,10 +8,11 @@ import pytest
 from bot.catalog.load import load_catalog
 from bot.data import open_model
 from bot.demo.config import write_config
-from bot.demo.eta import ACTIVE, FALLBACK, scored
+from bot.demo.eta import ACTIVE, FALLBACK
 from bot.demo.faults import FAULTS
 from bot.demo.flights import LATE
 from bot.demo.rowlog import write_rows
+from bot.demo.served import scored
 from bot.demo.traffic import BASELINE, RATE, WINDOW, Shuffled
 from bot.monitoring.budget import alarm_rates
 from bot.monitoring.finding import State

@@ -71,6 +71,8 @@ def test_its_configuration_is_accepted_and_complete(demo):
     assert all(action.approvers == ["U7"] for action in catalog.actions)
     assert all(action.http.url.startswith(demo.url) and missing(action.http) == [] for action in catalog.actions)
     assert demo.authorization not in demo.config.read_text()
+    assert catalog.model("arrival-delay").owner == "U7"
+    assert {one.metric for one in catalog.model("arrival-delay").monitors} >= {"latency", "performance", "drift"}
     assert model.data.features["dep_delay"].unit == "min"
     assert model.data.features["dep_delay"].importance > 0.8
 
@@ -87,6 +89,13 @@ def test_it_answers_for_a_flight(demo):
     said = post(demo, "/predict", FLIGHT).json()
     assert (said["answer"], said["version"]) == ("late", ACTIVE)
     assert 0.5 < said["score"] < 1
+
+
+def test_the_second_model_takes_its_time(demo):
+    said = post(demo, "/arrival-delay/predict", FLIGHT).json()
+    assert said["version"] == "1.4"
+    assert 60 < said["answer"] < 130
+    assert 0 < said["took"] < 50
 
 
 @pytest.mark.parametrize(
@@ -153,6 +162,32 @@ def test_a_deployment_goes_on_when_nobody_listens(demo):
     demo.inject("swapped-carriers")
     assert demo.state()["fault"] == "swapped-carriers"
     demo.heal()
+
+
+def test_each_model_has_its_own_fault_and_its_own_changes(demo, muster):
+    url, told = muster
+    demo.report_changes(url, "api-token")
+    demo.inject("slow-lookups")
+    demo.inject("null-burst")
+    assert {name: one["fault"] for name, one in demo.states().items()} == {
+        "eta": "null-burst",
+        "arrival-delay": "slow-lookups",
+    }
+    headers = {"Authorization": demo.authorization}
+    post(demo, "/admin/fault", {"name": None, "model": "eta"}, **headers)
+    assert [one["fault"] for one in demo.states().values()] == [None, "slow-lookups"]
+    demo.heal()
+    assert [(one["model"], one["kind"], one["title"]) for _, _, one in told] == [
+        ("arrival-delay", "deployment", "weather-lookup 5.1 deployed (weather asked from the archive)"),
+        ("eta", "pipeline", "flights-etl 4.3 deployed (departure delays from the cache)"),
+        ("eta", "pipeline", "flights-etl rolled back to 4.1"),
+        ("arrival-delay", "deployment", "weather-lookup rolled back to 5.0"),
+    ]
+    refused = post(demo, "/admin/fault", {"name": None, "model": "eto"}, **headers)
+    assert (refused.status_code, refused.json()["error"]) == (
+        404,
+        "There is no model `eto`. Did you mean `eta`?",
+    )
 
 
 def test_it_does_not_wait_for_what_does_not_happen(demo):

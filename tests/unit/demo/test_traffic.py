@@ -8,7 +8,18 @@ from bot.core.errors import BotError
 from bot.demo.eta import ACTIVE, FALLBACK
 from bot.demo.faults import FAULTS
 from bot.demo.rowlog import FILES
-from bot.demo.traffic import BASELINE, LABEL_DELAY, LONGEST_STEP, RATE, WINDOW, Shuffled, Traffic
+from bot.demo.traffic import (
+    BASELINE,
+    KEPT,
+    LABELS_EVERY,
+    LONGEST_STEP,
+    RATE,
+    WINDOW,
+    Served,
+    Shuffled,
+    Traffic,
+    landing_seconds,
+)
 
 FLIGHT = {
     "carrier": "UA",
@@ -58,7 +69,8 @@ def test_every_row_has_its_own_number_and_time_only_goes_on(traffic, clock, tmp_
 
 def test_the_same_seed_gives_the_same_traffic(shipped, models, tmp_path, clock):
     def answers(folder):
-        Traffic(shipped.traffic, models, folder, clock).fill_history(timedelta(seconds=10))
+        served = Served(models, ("score", "answer"), "truth")
+        Traffic(shipped.traffic, served, folder, clock).fill_history(timedelta(seconds=10))
         return ask(folder, "SELECT * FROM {rows} ORDER BY id")
 
     assert answers(tmp_path / "a") == answers(tmp_path / "b")
@@ -72,21 +84,77 @@ def test_rows_are_of_flights_the_model_never_saw(traffic, shipped, tmp_path):
     assert set(drawn) <= known
 
 
-def test_labels_come_late_and_tell_the_truth(traffic, clock, tmp_path):
-    traffic.fill_history(timedelta(seconds=20))
-    newest = ask(tmp_path, "SELECT max(known_at) FROM {rows}", "labels")[0][0]
-    assert newest <= clock.now().replace(tzinfo=None)
-    predicted = ask(tmp_path, "SELECT id, answered_at FROM {rows}")
-    labels = dict(ask(tmp_path, "SELECT id, truth FROM {rows}", "labels"))
-    due = [number for number, at in predicted if at <= (clock.now() - LABEL_DELAY).replace(tzinfo=None)]
-    assert 0.98 * len(due) <= len(labels) <= len(due)
-    assert set(labels) <= set(due)
-    late = ask(
+def test_labels_come_when_flights_have_landed_and_tell_the_truth(traffic, clock, tmp_path):
+    traffic.fill_history(timedelta(seconds=120))
+    now = clock.now().replace(tzinfo=None)
+    told = ask(
         tmp_path,
-        f"SELECT p.answer, avg((l.truth = 'late')::INT) FROM {{rows}} p JOIN '{tmp_path}/labels/{FILES}' l"
-        " USING (id) GROUP BY 1",
+        "SELECT p.answer, l.truth, p.distance, epoch(l.known_at) - epoch(p.answered_at), l.known_at FROM {rows} p"
+        f" JOIN '{tmp_path}/labels/{FILES}' l USING (id)",
     )
-    assert dict(late)["late"] > 0.7 > 0.2 > dict(late)["on time"]
+    assert max(row[4] for row in told) <= now
+    assert all(miles / 48 + 5 <= took <= miles / 48 + 10 for _, _, miles, took, _ in told)
+    old = ask(tmp_path, f"SELECT count(*) FROM {{rows}} WHERE answered_at < '{now - timedelta(seconds=115)}'")[0][0]
+    landed = ask(
+        tmp_path,
+        f"SELECT count(*) FROM {{rows}} SEMI JOIN '{tmp_path}/labels/{FILES}' USING (id)"
+        f" WHERE answered_at < '{now - timedelta(seconds=115)}'",
+    )[0][0]
+    assert 0.98 * old <= landed <= old
+    right = np.array([answer == truth for answer, truth, *_ in told])
+    assert right.mean() > 0.85
+
+
+def test_a_long_flight_is_known_later(shipped):
+    took = landing_seconds(shipped.traffic, np.random.default_rng(0))
+    far = shipped.traffic["distance"] > 2_000
+    assert took[far].min() > np.median(took[~far])
+
+
+def test_labels_held_come_all_at_once_when_it_is_over(traffic, clock, tmp_path):
+    traffic.fill_history(timedelta(seconds=60))
+    before = ask(tmp_path, "SELECT count(*) FROM {rows}", "labels")[0][0]
+    traffic.deploy(FAULTS["labels-held"])
+    run(traffic, clock, 20, step=1)
+    assert ask(tmp_path, "SELECT count(*) FROM {rows}", "labels")[0][0] == before
+    over = traffic.deploy(None)
+    run(traffic, clock, LABELS_EVERY.total_seconds(), step=1)
+    times = ask(tmp_path, "SELECT known_at FROM {rows} ORDER BY known_at", "labels")
+    assert len(times) > before + 15 * RATE
+    assert times[before][0] == over.replace(tzinfo=None)
+
+
+def test_regional_flights_are_asked_about_more_often(timed, clock, tmp_path):
+    timed.fill_history(timedelta(seconds=10))
+    usual = ask(tmp_path, "SELECT avg(distance) FROM {rows}")[0][0]
+    since = timed.deploy(FAULTS["regional-flights"]).replace(tzinfo=None)
+    run(timed, clock, 10, step=1)
+    shifted = ask(tmp_path, f"SELECT avg(distance) FROM {{rows}} WHERE answered_at > '{since}'")[0][0]
+    assert shifted < 0.8 * usual
+
+
+def test_slow_lookups_make_a_line_and_everybody_waits(timed, clock, tmp_path):
+    timed.fill_history(timedelta(seconds=20))
+    usual = ask(tmp_path, "SELECT quantile_cont(took, .95) FROM {rows}")[0][0]
+    assert 5 < usual < 20
+    assert timed.ask(FLIGHT)["took"] < 20
+    since = timed.deploy(FAULTS["slow-lookups"]).replace(tzinfo=None)
+    run(timed, clock, 10, step=1)
+    slow = ask(tmp_path, f"SELECT quantile_cont(took, .95) FROM {{rows}} WHERE answered_at > '{since}'")[0][0]
+    assert slow > 50
+    since = timed.deploy(None).replace(tzinfo=None)
+    run(timed, clock, 10, step=1)
+    again = ask(tmp_path, f"SELECT quantile_cont(took, .95) FROM {{rows}} WHERE answered_at > '{since}'")[0][0]
+    assert again < 20
+
+
+def test_old_rows_go(traffic, clock, tmp_path):
+    traffic.fill_history(KEPT + timedelta(minutes=5))
+    run(traffic, clock, 40, step=5)
+    oldest, newest = ask(tmp_path, "SELECT min(answered_at), max(answered_at) FROM {rows}")[0]
+    assert KEPT - timedelta(minutes=1) < newest - oldest < KEPT + timedelta(minutes=1)
+    versions = list((tmp_path / "predictions" / ".versions").rglob("*.parquet"))
+    assert len(versions) < 80
 
 
 def test_the_fault_raises_the_share_and_the_fallback_brings_it_back(traffic, clock):

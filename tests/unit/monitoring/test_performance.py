@@ -163,6 +163,18 @@ def test_labels_that_stop_coming_are_a_state_of_their_own():
     assert found(columns, 60, 61).state is State.NO_DATA
 
 
+def test_labels_noted_once_a_day_are_not_missing_before_two_batches_are():
+    columns = days(50, took=1)
+    columns["known_at"] = columns["known_at"].astype("datetime64[D]").astype("datetime64[us]") + np.timedelta64(1, "D")
+    last = np.datetime64("2026-12-18")
+    assert found(columns, 45, 46.9).state is State.WAITING
+    columns["known_at"][columns["known_at"] > last] = np.datetime64("2027-06-01")
+    assert found(columns, 45, 47.9).state is State.WAITING
+    missing = found(columns, 45, 48.5)
+    assert missing.state is State.NO_LABELS
+    assert missing.sentence.startswith("No labels for 2.5 days; the newest is of 18 Dec 00:00 UTC")
+
+
 def test_labels_of_one_answer_only_are_said():
     """Of flights called late nobody ever hears."""
     columns = days(50)
