@@ -23,8 +23,8 @@ UNITS = {
 }
 
 _YAML = """\
-# Written by `muster demo`. Paths are relative to this file. Windows are as short as they are because ten seconds of
-# the demo stand for an hour, and 28 minutes for a week.
+# Written by `muster demo`. Paths are relative to this file. Windows are as short as they are because four seconds
+# of the demo stand for an hour, and eleven minutes for a week.
 teams:
   - name: default{channel}
     policy: demo
@@ -61,9 +61,9 @@ models:
       # The share of one answer stands close to what passengers feel: it pages.
       - {{name: late-share, metric: class_share, value: {late}, role: guardrail, {window}, baseline: {baseline},
          shadow: false}}
-      # What the labels say, once flights have landed; until then, what the scores let expect.
-      - {{name: right, metric: performance, measure: accuracy, window: 30s, rule: {{drop: 5%, of: 4m}}, severity: SEV2,
-         shadow: false}}
+      # What the labels say, once most flights have landed; until then, what the scores let expect.
+      - {{name: right, metric: performance, measure: accuracy, window: 30s, lateness: 20s,
+         rule: {{drop: 5%, of: 4m}}, severity: SEV2, shadow: false}}
       - {{name: probably-right, metric: estimate, measure: accuracy, window: 30s, rule: {{drop: 5%, of: 4m}},
          shadow: false}}
       # Without labels nobody knows: a ticket, not a page.
@@ -97,7 +97,8 @@ models:
       - {{name: slow, metric: latency, percentile: 95, window: 10s, rule: {{above: {slow}}}, severity: SEV2,
          shadow: false}}
       - {{name: minutes, metric: mean, feature: answer, role: guardrail, window: 10s, shadow: false}}
-      - {{name: error, metric: performance, measure: mae, window: 30s, severity: SEV2, shadow: false}}
+      - {{name: error, metric: performance, measure: mae, window: 30s, lateness: 20s, severity: SEV2,
+         shadow: false}}
       - {{name: inputs-drift, metric: drift, window: 10s, shadow: false}}
 
 actions:

@@ -48,7 +48,7 @@ def blocks(now: Sequence[Standing]) -> list[Block]:
         _text(
             "Two models answer for real flights, and Muster watches both. A button deploys a faulty version of "
             "something they depend on; Muster is told of the deployment and has to notice the rest by itself. "
-            "Ten seconds here stand for an hour."
+            "Four seconds here stand for an hour."
         ),
     ]
     for one in now:

@@ -1,6 +1,6 @@
 """Traffic for a model: held-out flights, shuffled, asked for now, scored as the pipeline delivers them.
 
-Ten seconds stand for an hour: a flight's label comes when it has landed, and a week is over in 28 minutes.
+Four seconds stand for an hour: a flight's label comes when it has landed, and a week is over in eleven minutes.
 """
 
 import threading
@@ -26,7 +26,7 @@ RATE = 300
 WINDOW = timedelta(seconds=5)
 BASELINE = 60
 HISTORY = WINDOW * (BASELINE + 1)
-MINUTES_A_SECOND = 6
+MINUTES_A_SECOND = 15
 WEEK = timedelta(weeks=1) / (60 * MINUTES_A_SECOND)
 GROUND_MINUTES, MILES_A_MINUTE, NOTED_MINUTES = 30.0, 8.0, 30.0
 KEPT = timedelta(minutes=30)

@@ -186,7 +186,7 @@ def test_each_model_has_its_own_fault_and_its_own_changes(demo, muster):
     refused = post(demo, "/admin/fault", {"name": None, "model": "eto"}, **headers)
     assert (refused.status_code, refused.json()["error"]) == (
         404,
-        "There is no model `eto`. Did you mean `eta`?",
+        "There is no model `eto`. Did you mean `eta`? Known: `arrival-delay`, `eta`.",
     )
 
 

@@ -93,7 +93,7 @@ def test_labels_come_when_flights_have_landed_and_tell_the_truth(traffic, clock,
         f" JOIN '{tmp_path}/labels/{FILES}' l USING (id)",
     )
     assert max(row[4] for row in told) <= now
-    assert all(miles / 48 + 5 <= took <= miles / 48 + 10 for _, _, miles, took, _ in told)
+    assert all(miles / 120 + 2 <= took <= miles / 120 + 6 for _, _, miles, took, _ in told)
     old = ask(tmp_path, f"SELECT count(*) FROM {{rows}} WHERE answered_at < '{now - timedelta(seconds=115)}'")[0][0]
     landed = ask(
         tmp_path,
