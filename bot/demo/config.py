@@ -61,15 +61,16 @@ models:
       # The share of one answer stands close to what passengers feel: it pages.
       - {{name: late-share, metric: class_share, value: {late}, role: guardrail, {window}, baseline: {baseline},
          shadow: false}}
-      # What the labels say, once most flights have landed; until then, what the scores let expect.
+      # What the labels say, once most flights have landed.
       - {{name: right, metric: performance, measure: accuracy, window: 30s, lateness: 20s,
          rule: {{drop: 5%, of: 4m}}, severity: SEV2, shadow: false}}
-      - {{name: probably-right, metric: estimate, measure: accuracy, window: 30s, rule: {{drop: 5%, of: 4m}},
-         shadow: false}}
       # Without labels nobody knows: a ticket, not a page.
       - {{name: label_delay, metric: check, check: label_delay, window: 60s, every: 30s, kind: freshness,
          role: guardrail, severity: SEV3, shadow: false}}
-      # These explain: they page nobody, and are the evidence inside the incident.
+      # These explain: they page nobody, and are the evidence inside the incident. The estimate, from scores alone, is
+      # among them: the fallback is worse by design, and somebody chose it.
+      - {{name: probably-right, metric: estimate, measure: accuracy, window: 30s, rule: {{drop: 5%, of: 4m}},
+         role: diagnostic, shadow: false}}
       - {{name: dep-delay-range, metric: range, feature: dep_delay, {window}, shadow: false}}
       - {{name: dep-delay-nulls, metric: null_rate, feature: dep_delay, {window}, shadow: false}}
       - {{name: inputs-drift, metric: drift, {window}, shadow: false}}

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bot.demo.arrival import NAME as SECOND
 from bot.demo.eta import FALLBACK
 from bot.demo.run import Demo
 from bot.entrypoints.local import LocalHouse
@@ -180,8 +181,8 @@ class Responder:
         at = self.until(lambda: find_control(self.workspace, "Latency"), "the button *Latency* of the pinned message")
         self.actors.press(ADA, at.channel, at.ts, at.action_id, at.choice)
         second = self.until(
-            lambda: next((one for one in self.workspace.channels.values() if one.name.startswith("inc-2-")), None),
-            "a channel inc-2-…",
+            lambda: next((one for one in self.workspace.channels.values() if f"-{SECOND}-" in one.name), None),
+            f"a channel of {SECOND}",
         )
         card = self.until(lambda: next(iter(second.messages), None), "its card")
         said = self.first_line(card)

@@ -220,7 +220,8 @@ def too_early(cohorts: Cohorts, wanted: float) -> Finding | None:
     due = cohorts.answers.due_since(newest) if newest else 0.0
     silence = cohorts.now - newest if newest else timedelta(0)
     if newest and due >= LEAST_DUE and silence > LONG_SILENCE * cohorts.answers.usual_silence:
-        said = f"No labels for {length(silence.total_seconds())}; the newest is of {_at(newest)}, and {due:,.0f} were due since. {_way_out(one)}"
+        quiet = length(silence.total_seconds())
+        said = f"No labels for {quiet}; the newest is of {_at(newest)}, and {due:,.0f} were due since. {_way_out(one)}"
         return _finding(cohorts, State.NO_LABELS, said)
     return _finding(cohorts, State.WAITING, _waiting(cohorts))
 
