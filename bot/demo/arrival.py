@@ -36,7 +36,7 @@ class Arrival:
 
     def minutes(self, rows: Columns) -> Floats:
         """Minutes after the planned time, of shape (rows,); negative is early."""
-        return self.weights[0] + terms(rows, READS, self.fill, self.levels) @ self.weights[1:]
+        return np.asarray(self.weights[0] + terms(rows, READS, self.fill, self.levels) @ self.weights[1:])
 
     def says(self, rows: Columns) -> Columns:
         return {"answer": self.minutes(rows)}
@@ -51,7 +51,7 @@ def fit(rows: Split) -> Arrival:
     ridge = RIDGE * np.eye(inputs.shape[1])
     ridge[0, 0] = 0.0
     weights = np.linalg.solve(inputs.T @ inputs + ridge, inputs.T @ training["arr_delay"])
-    return Arrival(ACTIVE, fill, levels, weights)
+    return Arrival(ACTIVE, fill, levels, np.asarray(weights, dtype=np.float64))
 
 
 def evaluate(model: Arrival, holdout: Columns) -> Judged:

@@ -69,7 +69,7 @@ def standing(one: Standing) -> str:
     if one.fault is None:
         since = f" again since {one.since:%H:%M:%S} UTC" if one.since else ""
         return f":white_check_mark: *{one.model}* is sound{since}."
-    said = f":boom: *{one.model}* has a {one.fault.kind} since {one.since:%H:%M:%S} UTC: {one.fault.title}."
+    said = f":boom: *{one.model}*: {one.fault.kind} since {one.since:%H:%M:%S} UTC, by {one.fault.title}."
     if not one.noticed:
         return f"{said}\n:hourglass_flowing_sand: Muster has not noticed yet. Expect: {one.fault.expected}."
     return "\n".join([said, *(_line(found) for found in one.noticed), next_step(one)])
@@ -84,7 +84,8 @@ def next_step(one: Standing) -> str:
         return f":point_right: It joined <#{joined.channel}>: look at the card."
     if any(found.route == "ticket" for found in one.noticed):
         return ":point_right: Its thread is in #incidents; nobody was called."
-    return f":point_right: Nobody is called for that. Ask yourself: `/incident check top_shifted model={one.model}`"
+    kept = ":point_right: Nobody is called for that: it is kept for the incident it would explain. To look closer,"
+    return f"{kept} type `/incident open {one.model} looks odd` and press *Run a check* there."
 
 
 def _line(found: Noticed) -> str:

@@ -51,18 +51,18 @@ class Watch:
 
 def quiet(watch, minutes):
     began = time.process_time()
+    every = []
     for second in watch.passes(round(60 * minutes)):
-        if second % 120 == 0:
-            print(f"  {second / 60:4.0f} min: {len(watch.alerts())} alerts", flush=True)
-    every = watch.alerts()
+        now = watch.alerts()
+        for one in now[len(every) :]:
+            print(f"  {second} s: {one['route']} {one['model']}/{one['monitor']}: {one['summary']}", flush=True)
+        every = now
     paged = [one for one in every if one["route"] == "page"]
     tickets = [one for one in every if one["route"] == "ticket"]
     print(
         f"{minutes:g} minutes without a fault: {len(paged)} pages, {len(tickets)} tickets, {len(every)} alerts in all;"
     )
     print(f"{(time.process_time() - began) / minutes:.0f} s of a core a minute, the models among them.")
-    for one in every:
-        print(f"  {one['route']} {one['model']}/{one['monitor']}: {one['summary']}")
 
 
 def noticed(watch, name):

@@ -144,7 +144,7 @@ def test_a_press_goes_to_the_app_whose_message_it_is_and_not_to_muster(house):
     until(lambda: house.models.faults["arrival-delay"] == "slow-lookups", 5)
     house.app.look()
     said = text_of(house.message())
-    assert "arrival-delay* has a latency since 12:00:00 UTC: weather-lookup 5.1 deployed" in said
+    assert "arrival-delay*: latency since 12:00:00 UTC, by weather-lookup 5.1 deployed" in said
     assert "Muster has not noticed yet. Expect: " in said
     assert house.asked == []
     house.press("Mend everything")
@@ -173,7 +173,7 @@ def test_evidence_alone_calls_nobody_and_says_what_to_ask(house):
     house.models.inject("regional-flights")
     house.muster.says("arrival-delay", "inputs-drift", "evidence", "distance: median 937 → 544", 12)
     house.app.look()
-    assert "`/incident check top_shifted model=arrival-delay`" in text_of(house.message())
+    assert "type `/incident open arrival-delay looks odd`" in text_of(house.message())
 
 
 def test_a_monitor_that_cannot_judge_is_told_with_when_it_was_first_seen(house):
