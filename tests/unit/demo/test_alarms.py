@@ -62,7 +62,7 @@ def test_the_first_full_window_decides(shipped, models, quiet, rate, version, fa
 
 @pytest.fixture
 def watch(traffic, clock, shipped, models, tmp_path, rate):
-    """Judge the newest complete window by every monitor of the demo's own muster.yaml."""
+    """Judge the newest complete window by every monitor of `eta` in the demo's own muster.yaml that needs no labels."""
     write_rows(tmp_path / "reference.parquet", [scored(models[ACTIVE], shipped.reference)])
     catalog = load_catalog(write_config(tmp_path, model_url="http://127.0.0.1:1", approver="U1"))
 
@@ -72,6 +72,7 @@ def watch(traffic, clock, shipped, models, tmp_path, rate):
         return {
             one.monitor.name: judge(one, rows, window, Terms(lambda past: past.start >= window.start, rate))
             for one in watched(catalog).values()
+            if one.model.name == "eta" and one.monitor.window == WINDOW
         }
 
     traffic.fill_history()
