@@ -23,7 +23,8 @@ def test_the_demo_plays_from_the_fault_to_the_postmortem(tmp_path):
     )
     print(done.stdout, done.stderr)
     assert done.returncode == 0
-    assert done.stdout.count("✔ ") >= 13
+    assert done.stdout.count("✔ ") >= 14
+    assert "p95 latency of arrival-delay is" in done.stdout
     assert "looks 60 times too large at origin=EWR" in done.stdout
     written = (tmp_path / "muster-demo" / "INC-1.md").read_text()
     for heading in ("## Summary", "## Impact", "## Detection", "## Timeline", "## What we change", "## Metrics"):

@@ -104,9 +104,9 @@ def test_there_is_a_fault_of_each_kind():
 
 
 def test_nobody_is_paged_while_nothing_is_broken(watching):
-    """An afternoon of the demo; `python -m tests.benchmarks.demo` does the same for a week."""
+    """A morning of the demo; `python -m tests.benchmarks.demo` does the same for a week."""
     watch = watching()
-    for _now in watch.passes(60):
+    for _now in watch.passes(30):
         pass
     assert [alert for alert in watch.world.get("/v1/alerts") if alert["route"] != "evidence"] == []
     assert watch.world.get("/v1/incidents") == []
