@@ -25,7 +25,7 @@ from bot.demo import panel
 from bot.demo.faults import FAULTS, fault_named
 from bot.demo.panel import Noticed, Standing
 
-POLL_SECONDS = 1.0
+POLL_SECONDS = 2.0
 TIMEOUT = 5.0
 OLDEST_SECONDS = 300
 MOST_NOTICED = 3

@@ -108,7 +108,7 @@ class Responder:
         return label
 
     def isolated(self) -> str:
-        self.until(lambda: text_of(self.step).count("running") == 0 and "changes" in text_of(self.step), "its checks")
+        self.until(lambda: "changes" in text_of(self.step) and self._checks_answered(), "its checks")
         said = next(line for line in text_of(self.step).splitlines() if "segments" in line)
         self.press("Done")
         return said.replace("*", "").replace("\u200b", "")
@@ -130,7 +130,7 @@ class Responder:
         self.until(lambda: "Verify that it worked" in self.step["text"], "the step *Verify that it worked*")
         deadline = time.monotonic() + PATIENCE
         while True:
-            self.until(lambda: "running" not in text_of(self.step), "the check that verifies")
+            self.until(self._checks_answered, "the check that verifies")
             if "no change" in text_of(self.step):
                 break
             if time.monotonic() > deadline:
@@ -215,6 +215,10 @@ class Responder:
     def message(self, *parts: str) -> Json | None:
         found = [one for one in self.channel.messages if all(part in text_of(one) for part in parts)]
         return found[-1] if found else None
+
+    def _checks_answered(self) -> bool:
+        said = text_of(self.step)
+        return "running" not in said and "waits for its turn" not in said
 
     def _suggested_label(self) -> str | None:
         for element in elements(self.step):
