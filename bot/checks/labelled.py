@@ -262,14 +262,10 @@ def present(column: Column) -> NDArray[np.bool_]:
 def texts(column: Column) -> Column:
     """Each cell by its category's name, object of shape (rows,); None where there is none."""
     known = present(column)
+    cells = list(column[known]) if column.dtype.kind in "mM" else column[known].tolist()
+    names = {cell: category_text(cell) for cell in dict.fromkeys(cells)}
     found = np.full(column.size, None, dtype=object)
-    names: dict[object, str] = {}
-    for place in np.flatnonzero(known):
-        cell = column[place]
-        name = names.get(cell)
-        if name is None:
-            name = names[cell] = category_text(cell)
-        found[place] = name
+    found[known] = [names[cell] for cell in cells]
     return found
 
 

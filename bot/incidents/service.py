@@ -1,6 +1,8 @@
 """What happens to an incident, in order. Every function works in its caller's transaction."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from sqlmodel import Session, col, select
 
@@ -311,12 +313,16 @@ def join(session: Session, incident: Incident, alert: Alert, now: datetime) -> N
 
 
 def _learn(session: Session, incident: Incident, alert: Alert, now: datetime) -> None:
-    """Take from evidence what the card says of cause and impact: a fault with a name first, then broken data."""
+    """Take from evidence what the card says of cause and impact: a fault with a name first, then broken data.
+
+    A guardrail explains itself only where it found what no longer belongs together.
+    """
     if share := alert.evidence.get("affected_share"):
         incident.impact = {**incident.impact, "share": str(share)}
-    if alert.role != AlertRole.DIAGNOSTIC or alert.evidence.get("harmless"):
+    explains = alert.role == AlertRole.DIAGNOSTIC or bool(alert.evidence.get("relation"))
+    if not explains or alert.evidence.get("harmless"):
         return
-    weight = 2 * bool(alert.evidence.get("remedy")) + (alert.kind == AlertKind.DATA_QUALITY)
+    weight = cause_weight(alert.kind, alert.evidence)
     if incident.cause and weight <= int(incident.impact.get("cause_weight", 0)):
         return
     incident.impact = {**incident.impact, "cause_weight": weight}
@@ -325,6 +331,11 @@ def _learn(session: Session, incident: Incident, alert: Alert, now: datetime) ->
         incident.cause = cause
         text = f"Probable cause: {cause}"
         record(session, incident_id(incident), now, kind="cause.suspected", text=text, data={"alert": alert.id})
+
+
+def cause_weight(kind: str | None, evidence: Mapping[str, Any]) -> int:
+    """How well evidence names a cause; the first of the most weight is shown."""
+    return 2 * bool(evidence.get("remedy")) + (kind == AlertKind.DATA_QUALITY or bool(evidence.get("relation")))
 
 
 def adopt_evidence(session: Session, incident: Incident, now: datetime) -> None:

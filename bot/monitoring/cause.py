@@ -10,15 +10,18 @@ from bot.data import Frame
 from bot.monitoring import words
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.onset import onset
-from bot.monitoring.sides import Mask, Sides, picture, stamps_of
-from bot.statistics.attribution import attribute
-from bot.statistics.columns import Column, as_numbers, category_text, is_numeric
+from bot.monitoring.sides import Mask, Sides, null_mask, picture, stamps_of
+from bot.statistics.attribution import Segment, attribute
+from bot.statistics.columns import Column, as_numbers, category_text, count_categories, is_numeric
+from bot.statistics.distances import ks_exact
 from bot.statistics.fault import FaultHypothesis
+from bot.statistics.fault_places import explain_in_segments
 from bot.statistics.faults import explain_change
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import percent
 
 HIGH, NEAR_NOTHING = 0.9, 0.2
+OUTSIDE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +43,12 @@ class Place:
 
 
 def with_cause(finding: Finding, sides: Sides, feature: str, changed: Changed, plain: str) -> Finding:
-    """The finding as an alert: the fault by name where one fits, else `plain`."""
-    place = locate(sides, changed.then, changed.now)
+    """The finding as an alert: the fault by name and in its segment where one fits, else `plain`."""
+    segments = sides.one.data.segments
+    placed = explain_in_segments(sides.then.columns, sides.now.columns, feature, segments)
+    place = (
+        _confirmed(sides, feature, _place_of(sides, placed.segment)) if placed else place_of(sides, feature, changed)
+    )
     then, now = sides.then.columns[feature][place.then], sides.now.columns[feature][place.now]
     start = since_when(sides, feature, changed.mark) if changed.mark else None
     since = words.since(start, sides.window) if changed.mark else ""
@@ -66,6 +73,32 @@ def with_cause(finding: Finding, sides: Sides, feature: str, changed: Changed, p
     )
 
 
+def place_of(sides: Sides, feature: str, changed: Changed) -> Place:
+    """The segment that explains the change, when outside of it the feature is nearly as before; else every row."""
+    return _confirmed(sides, feature, locate(sides, changed.then, changed.now))
+
+
+def _confirmed(sides: Sides, feature: str, place: Place) -> Place:
+    then, now = sides.then.columns[feature], sides.now.columns[feature]
+    if place.name is None or place.then.all() or place.now.all():
+        return place
+    inside, outside = _apart(then[place.then], now[place.now]), _apart(then[~place.then], now[~place.now])
+    return place if outside <= OUTSIDE * inside else _place_of(sides, None)
+
+
+def _apart(then: Column, now: Column) -> float:
+    """How far two columns lie apart, 0 to 1, nulls included."""
+    nulls = abs(float(null_mask(then).mean()) - float(null_mask(now).mean()))
+    if is_numeric(then) and is_numeric(now):
+        sides = [np.sort(one[np.isfinite(one)]) for one in (as_numbers(then), as_numbers(now))]
+        return max(nulls, ks_exact(*sides)) if min(one.size for one in sides) else nulls
+    counts = [count_categories(one)[0] for one in (then, now)]
+    totals = [max(1, sum(one.values())) for one in counts]
+    names = {*counts[0], *counts[1]}
+    gaps = (abs(counts[0].get(name, 0) / totals[0] - counts[1].get(name, 0) / totals[1]) for name in names)
+    return max(nulls, sum(gaps) / 2)
+
+
 def since_when(sides: Sides, feature: str, mark: Callable[[Column], Mask]) -> datetime | None:
     """Look from the window before on: what shows now may have begun there."""
     time = sides.one.data.time
@@ -76,10 +109,9 @@ def since_when(sides: Sides, feature: str, mark: Callable[[Column], Mask]) -> da
 
 def locate(sides: Sides, then: Column, now: Column) -> Place:
     """Search the configured segments for the one that explains the change of the mean; else every row."""
-    whole = Place(None, np.ones(sides.then.rows, dtype=np.bool_), np.ones(sides.now.rows, dtype=np.bool_))
     names = [name for name in sides.one.data.segments if name in sides.then.columns and name in sides.now.columns]
     if not names:
-        return whole
+        return _place_of(sides, None)
     found = attribute(
         {name: sides.then.columns[name] for name in names},
         np.asarray(then, dtype=np.float64),
@@ -87,11 +119,15 @@ def locate(sides: Sides, then: Column, now: Column) -> Place:
         np.asarray(now, dtype=np.float64),
     )
     if isinstance(found, Shortfall) or found.culprit is None:
-        return whole
-    conditions = found.culprit.segment.conditions
+        return _place_of(sides, None)
+    return _place_of(sides, found.culprit.segment)
+
+
+def _place_of(sides: Sides, segment: Segment | None) -> Place:
+    conditions = segment.conditions if segment else ()
     inside, inside_now = (_inside(side, conditions) for side in (sides.then, sides.now))
-    if not inside.any() or not inside_now.any():
-        return whole
+    if not conditions or not inside.any() or not inside_now.any():
+        return Place(None, *(np.ones(side.rows, dtype=np.bool_) for side in (sides.then, sides.now)))
     return Place(" and ".join(f"{feature}={value}" for feature, value in conditions), inside, inside_now)
 
 

@@ -1,7 +1,9 @@
 """A diagnostic check as a monitor: it fires when the check's answer is not the calm one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from bot.catalog.config import MonitorMetric
 from bot.catalog.values import format_duration
@@ -9,6 +11,7 @@ from bot.checks.catalogue import CHECKS
 from bot.checks.contract import FAILED, NOT_CONFIGURED, TIMED_OUT
 from bot.checks.messages import CALM, UNSURE
 from bot.checks.registry import Check, Question, read_params
+from bot.checks.version_pair import ONE_VERSION
 from bot.core.errors import BotError
 from bot.data import ModelRows
 from bot.monitoring.finding import Finding, State
@@ -22,6 +25,9 @@ NAMED: Mapping[MonitorMetric, str] = {
     MonitorMetric.FRESHNESS: "freshness",
     MonitorMetric.OUTLIERS: "outliers",
 }
+
+VERSIONS = "compare_versions"
+"""Looks further back by itself where a window has one version only."""
 
 
 def check_of(one: Watched) -> tuple[Check, dict[str, str]]:
@@ -38,17 +44,17 @@ def checked(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Find
     check, given = check_of(one)
     if one.monitor.feature and "feature" in check.params.model_fields:
         given.setdefault("feature", one.monitor.feature)
-    if "window" in check.params.model_fields:
+    if "window" in check.params.model_fields and check.name != VERSIONS:
         given.setdefault("window", format_duration(window.length))
     at = _asked_at(rows, window, terms) if check.name == "freshness" else window.end
     answer = check.load()(Question(read_params(check, given), one.model, rows, at))
     if answer.verdict in {NOT_CONFIGURED, FAILED, TIMED_OUT}:
         raise BotError(answer.sentence)
-    calm = answer.verdict in CALM
+    calm = answer.verdict in CALM or answer.verdict == ONE_VERSION
     state = State.OK if calm else State.NO_DATA if answer.verdict == "no data" else State.FIRING
     if answer.verdict in UNSURE and state is State.FIRING:
         state = State.TOO_FEW
-    return Finding(
+    finding = Finding(
         state,
         answer.sentence,
         rows=answer.rows_read or 0,
@@ -56,6 +62,14 @@ def checked(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Find
         reference=answer.reference,
         data={"verdict": answer.verdict, "check": check.name},
     )
+    apart = check.name == VERSIONS and state is State.FIRING
+    return _of_version(finding, one, answer.data) if apart else finding
+
+
+def _of_version(finding: Finding, one: Watched, found: Mapping[str, Any]) -> Finding:
+    """A version is a segment of the answers, and there is something to do about it."""
+    segment, remedy = f"{one.data.version}={found['new']}", f"send the traffic back to {found['old']}"
+    return replace(finding, segment=segment, data={**finding.data, "remedy": remedy})
 
 
 def _asked_at(rows: ModelRows, window: Window, terms: Terms) -> datetime:

@@ -9,15 +9,15 @@ from bot.checks.windows import answer_of
 from bot.core.errors import BotError
 from bot.data import ModelRows
 from bot.monitoring import words
-from bot.monitoring.cause import Changed, locate, since_when, with_cause
+from bot.monitoring.cause import Changed, place_of, since_when, with_cause
 from bot.monitoring.finding import HARMLESS, Finding, State, surprise_of
-from bot.monitoring.sides import Mask, Sides, no_rows, null_mask, picture, read_sides
+from bot.monitoring.sides import Mask, Sides, no_rows, null_mask, read_sides
 from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, as_numbers, is_numeric
 from bot.statistics.drift import FeatureDrift, compare_frames
-from bot.statistics.fault import SURE, FaultHypothesis, FaultKind
+from bot.statistics.fault import REMEDIES, SURE, FaultHypothesis, FaultKind
 from bot.statistics.faults import explain_change
 from bot.statistics.harm import Weighed, answers_of, weigh, with_harm
 from bot.statistics.ranges import RangeFinding, check_range
@@ -45,11 +45,17 @@ def null_rate(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Fi
     )
     if not _rose(change):
         return finding
-    place = locate(sides, null_mask(then), null_mask(now))
+    place = place_of(sides, feature, Changed(null_mask(then), null_mask(now), null_mask))
     start = since_when(sides, feature, null_mask)
     sentence = words.nulls(feature, rate, usual, segment=place.name, since=words.since(start, window))
     return replace(
-        finding, state=State.FIRING, sentence=sentence, onset=start, segment=place.name, affected=percent(rate)
+        finding,
+        state=State.FIRING,
+        sentence=sentence,
+        onset=start,
+        segment=place.name,
+        affected=percent(rate),
+        data={**finding.data, "remedy": REMEDIES[FaultKind.NULLS]},
     )
 
 
@@ -126,13 +132,11 @@ def _drifted(finding: Finding, sides: Sides, weighed: Weighed, moved: Sequence[F
     top = moved[0].feature
     then, now = sides.then.columns[top], sides.now.columns[top]
     finding = replace(finding, feature=top)
-    if explain_change(then, now):
-        outside = check_range(then, now) if is_numeric(then) and is_numeric(now) else None
-        rose = outside if isinstance(outside, RangeFinding) and _rose(outside.outside) else None
-        named = with_cause(finding, sides, top, _changed(then, now, rose), moved[0].sentence)
-    else:
-        sentence = f"{moved[0].sentence} (the distribution moved)"
-        named = replace(finding, state=State.FIRING, sentence=sentence, data=picture(then, now))
+    known = bool(explain_change(then, now)) and is_numeric(then) and is_numeric(now)
+    outside = check_range(then, now) if known else None
+    rose = outside if isinstance(outside, RangeFinding) and _rose(outside.outside) else None
+    plain = f"{moved[0].sentence} (the distribution moved)"
+    named = with_cause(finding, sides, top, _changed(then, now, rose), plain)
     surely = "remedy" not in named.data or weighed.told(top)  # a fault with a name is reason enough
     said = with_harm(named.sentence, weighed.words(top)) if surely else named.sentence
     sentence = words.drifted(sides.one.model.name, said, len(moved), tested)

@@ -16,6 +16,7 @@ from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
+from bot.statistics.groups import code_both
 from bot.statistics.multivariate import MOST_ROWS, Multivariate, judge_multivariate
 from bot.statistics.shortfall import Reason, Shortfall
 from bot.statistics.wording import percent
@@ -26,8 +27,9 @@ Columns = Mapping[str, Column]
 
 
 def multivariate(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
-    """All features at once, held against the baseline's own windows, each of which was held against the others."""
-    names = features_of(one, rows)
+    """All features and what was answered, held against the baseline's own windows, each of which was held against the
+    others: a version that answers otherwise breaks what belongs together as a wrong join does."""
+    names = [*features_of(one, rows), *_answers(one, rows)]
     columns = list(dict.fromkeys([one.data.time, *names, *one.data.segments]))
     now = rows.window("predictions", window.start, window.end, columns, most=MOST_ROWS)
     if now.rows == 0:
@@ -47,6 +49,11 @@ def multivariate(one: Watched, rows: ModelRows, window: Window, terms: Terms) ->
     finding = _finding(one, list(before), judged, now.rows, f"{judged.windows} windows before")
     finding = replace(finding, reference=f"{finding.reference}{since_words(terms.comparison)}")
     return _placed(finding, Sides(one, rows, window, then, now, ""), judged) if judged.outside else finding
+
+
+def _answers(one: Watched, rows: ModelRows) -> list[str]:
+    there = set(rows.columns("predictions"))
+    return [name for name in (one.data.prediction, one.data.score) if name is not None and name in there]
 
 
 def _finding(one: Watched, before: list[Window], judged: Multivariate, rows: int, reference: str) -> Finding:
@@ -99,26 +106,23 @@ def _placed(finding: Finding, sides: Sides, judged: Multivariate) -> Finding:
     pair = next((one for one in judged.broken if one.second is not None), None)
     if pair is None or pair.second is None:
         return finding
-    columns = [[side.columns[name] for name in (pair.first, pair.second)] for side in (sides.then, sides.now)]
-    if not all(is_numeric(column) for column in columns[0] + columns[1]):
-        return finding
-    then, now = (_products(mine, columns[0]) for mine in columns)
-    place = locate(sides, then, now)
+    place = locate(sides, *_belonging(sides, (pair.first, pair.second)))
     if place.name is None:
         return finding
     sentence = f"{finding.sentence}; it is so at {place.name}"
     return replace(finding, sentence=sentence, segment=place.name, affected=percent(float(np.mean(place.now))))
 
 
-def _products(pair: list[Column], reference: list[Column]) -> Floats:
-    """How far both numbers of a row lie on the same side of the middle: their ranks in the reference, -1 to 1."""
-    sides = []
-    for values, usual in zip(pair, reference, strict=True):
-        numbers, known = as_numbers(values), np.sort(as_numbers(usual))
-        known = known[np.isfinite(known)]
-        middle = np.searchsorted(known, numbers, "left") + np.searchsorted(known, numbers, "right")
-        sides.append(np.where(np.isfinite(numbers), middle / max(1, known.size) - 1, 0.0))
-    return np.asarray(sides[0] * sides[1])
+def _belonging(sides: Sides, pair: tuple[str, str]) -> tuple[Floats, Floats]:
+    """How much oftener the two values of a row came together in the reference than apart, as a logarithm, of rows then
+    and now; numbers in fifths. Where the two no longer belong together its mean falls."""
+    first, second = (code_both(sides.then.columns[name], sides.now.columns[name]) for name in pair)
+    width = len(second[2])
+    codes, codes_now = first[0] * width + second[0], first[1] * width + second[1]
+    seen = np.bincount(codes, minlength=len(first[2]) * width).reshape(-1, width) + 0.5
+    apart = seen.sum(axis=1, keepdims=True) * seen.sum(axis=0, keepdims=True) / seen.sum()
+    together = np.log(seen / apart).ravel()
+    return together[codes], together[codes_now]
 
 
 def _short(short: Shortfall, rows: int) -> Finding:

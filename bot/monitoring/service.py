@@ -89,7 +89,7 @@ def firing_alert(session: Session, one: Watched) -> Alert | None:
 
 def _tell(session: Session, house: House, one: Watched, window: Window, finding: Finding, now: datetime) -> None:
     if finding.state is State.FIRING:
-        _send(session, house, _firing(one, window, finding), now)
+        _send(session, house, firing(one, window, finding), now)
     elif finding.state is State.OK and firing_alert(session, one) is not None:
         clean = _clean_since(session, one)
         if clean is not None:
@@ -114,8 +114,17 @@ def _send(session: Session, house: House, signal: Signal, now: datetime) -> None
     receive(session, house, SOURCE, [item], 0, now)
 
 
-def _firing(one: Watched, window: Window, finding: Finding) -> Signal:
-    evidence = {"cause": finding.sentence} if not one.pages else {}
+def _only_relations(one: Watched, finding: Finding) -> bool:
+    """What no longer belongs together is the cause where no input moved by itself."""
+    moved = {*finding.data.get("moved", ())} - {one.data.prediction, one.data.score}
+    return bool(finding.data.get("broken")) and not moved
+
+
+def firing(one: Watched, window: Window, finding: Finding) -> Signal:
+    broken = finding.feature is not None and _only_relations(one, finding)
+    evidence = {"cause": finding.sentence} if broken or not one.pages else {}
+    if broken:
+        evidence["relation"] = str(finding.feature)
     if finding.data.get(HARMLESS):
         evidence = {HARMLESS: "no harm expected"}
     elif not one.pages and finding.data.get("remedy"):

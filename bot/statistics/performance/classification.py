@@ -128,6 +128,4 @@ def _share_below(ordered: Floats, values: Floats) -> Floats:
 
 
 def _is_positive(column: Column, positive: object) -> Column:
-    if column.dtype.kind != "O":
-        return np.asarray(column == positive, dtype=np.bool_) & np.ones(column.size, dtype=np.bool_)
-    return np.fromiter((value == positive for value in column.tolist()), np.bool_, count=column.size)
+    return np.asarray(column == positive, dtype=np.bool_) & np.ones(column.size, dtype=np.bool_)

@@ -101,7 +101,9 @@ def guess(look: Look, given: Given, now: datetime) -> Guesses:
         score = _dividing(look, prediction, taken) or score
     score = Guess(None, score.reason) if score.column == prediction.column else keep(score)
     taken |= set(probabilities)
-    label, claims = _fitting(look, given, label, prediction)
+    likelier = _likelier(look, given, label, prediction)
+    taken -= {label.column} if likelier.column != label.column else set()
+    label, claims = _fitting(look, given, keep(likelier), prediction)
     task, why = _task(look, prediction, score, label)
     latency, unit = _latency(look, taken)
     keep(latency)
@@ -202,6 +204,19 @@ def _label(look: Look, given: Given, known_at: Guess, taken: Collection[str]) ->
     named = "named like a label" if how > 2 else f"{known_at.column} says when it became known"  # noqa: PLR2004
     reason = f"{what}, {named}"
     return Guess(best.name, reason, len(found) == 1, tuple(one.name for one, _ in found[1 : 1 + _TOLD]))
+
+
+def _likelier(look: Look, given: Given, label: Guess, prediction: Guess) -> Guess:
+    """Of several named like labels the one that holds the answers: `y` may be a length beside `x` and `z`."""
+    if given.label or not label.column or not prediction.column:
+        return label
+    answer = look.columns[prediction.column]
+    names = (label.column, *label.others)
+    fits = next((name for name in names if _same_classes(look.columns[name], answer)), label.column)
+    if fits == label.column:
+        return label
+    others = tuple(name for name in names if name != fits)
+    return Guess(fits, f"{look.columns[fits].distinct} values, named like a label", others=others)
 
 
 def _fitting(look: Look, given: Given, label: Guess, prediction: Guess) -> tuple[Guess, dict[str, str]]:

@@ -16,7 +16,7 @@ from bot.tuning.proposals.pace import Pace
 from bot.tuning.proposals.source import Source
 from bot.tuning.proposals.weight import LEAST, Weights, follows, weigh
 
-OUTCOME = "performance"
+OUTCOME, TOGETHER = "performance", "together"
 WATCHED_FEATURES = 2
 RARE, HARDLY_EVER = 0.5, 0.02
 LEAST_TOGETHER = 3
@@ -25,14 +25,13 @@ LEAST_TOGETHER = 3
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """why: for each monitor by name. left_out: features beyond those that are compared. weighed: how importance was
-    measured. related: a column that follows from the others, and by how much: what a multivariate monitor would watch.
+    measured.
     """
 
     model: Model
     why: dict[str, str]
     left_out: int = 0
     weighed: str = ""
-    related: tuple[str, float] | None = None
 
 
 def propose(source: Source, look: Look, guesses: Guesses, pace: Pace, name: str) -> Proposal:
@@ -58,13 +57,18 @@ def propose(source: Source, look: Look, guesses: Guesses, pace: Pace, name: str)
         segments=list(guesses.segments),
         window=pace.window,
     )
-    chosen = [*_paging(look, guesses, labels), *_explaining(kept, weighed, look.columns, has_answer=answer is not None)]
+    together = _together({one: facts[one] for one in kept})
+    chosen = [
+        *_paging(look, guesses, labels, together),
+        *_explaining(kept, weighed, look.columns, has_answer=answer is not None),
+    ]
     common = {"window": pace.window, "min_rows": pace.min_rows}
+    if guesses.version.column and answer:
+        chosen.append(_versions(guesses.version.column))
     monitors = [Monitor.model_validate({**settings, **common}) for settings, _ in chosen]
     why = {str(settings["name"]): reason for settings, reason in chosen}
     model = Model(name=name, data=data, monitors=monitors)
-    related = follows({one: facts[one] for one in kept}) if len(kept) >= LEAST_TOGETHER else None
-    return Proposal(model, why, len(weights) - len(kept), weighed.measured, related)
+    return Proposal(model, why, len(weights) - len(kept), weighed.measured)
 
 
 Settings = dict[str, object]
@@ -84,8 +88,10 @@ def _labels(source: Source, guesses: Guesses) -> Labels | None:
     )
 
 
-def _paging(look: Look, guesses: Guesses, labels: Labels | None) -> list[Chosen]:
+def _paging(look: Look, guesses: Guesses, labels: Labels | None, together: Chosen | None) -> list[Chosen]:
     found = [_answers(look, guesses)]
+    if together is not None:
+        found.append(together)
     if labels is not None and guesses.task in {Task.CLASSES, Task.NUMBERS}:
         outcome: Settings = {"name": OUTCOME, "metric": "performance", "role": AlertRole.OUTCOME}
         found.append((outcome, f"how often {guesses.label.column} says it was right; known when labels come"))
@@ -136,6 +142,21 @@ def _explaining(kept: list[str], weighed: Weights, columns: Mapping[str, Facts],
         rows: Settings = {"name": "rows", "metric": "row_count", "role": AlertRole.DIAGNOSTIC}
         found.append((rows, "whether as many rows come as usual"))
     return found
+
+
+def _together(features: Mapping[str, Facts]) -> Chosen | None:
+    """What answers hardly show at once: an input that is lost or joined wrongly, a version that answers otherwise."""
+    if len(features) < LEAST_TOGETHER:
+        return None
+    related = follows(features)
+    why = f", as {percent(related[1])} of {related[0]} follows from the others" if related else ""
+    settings: Settings = {"name": TOGETHER, "metric": "multivariate", "role": AlertRole.GUARDRAIL}
+    return settings, f"whether inputs and answers still belong together{why}"
+
+
+def _versions(column: str) -> Chosen:
+    settings: Settings = {"name": "versions", "metric": "check", "check": "compare_versions"}
+    return settings, f"whether a new {column} answers otherwise than the one before"
 
 
 def label_delay(look: Look, guesses: Guesses) -> timedelta | None:

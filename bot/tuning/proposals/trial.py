@@ -13,7 +13,7 @@ from bot.monitoring.rehearsal import Episode, Rehearsed, episodes, rehearse
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window
 from bot.tuning.proposals.joined import OwnLabels
-from bot.tuning.proposals.monitors import OUTCOME
+from bot.tuning.proposals.monitors import OUTCOME, TOGETHER
 
 MOST_HELD_ROWS, MOST_HELD_CELLS = 100_000, 8_000_000
 _COUNTED = frozenset({MonitorMetric.CLASS_SHARE, MonitorMetric.ROW_COUNT})
@@ -190,14 +190,17 @@ def _when_known(tried: Tried, alert: Episode, delay: timedelta | None) -> Episod
 
 
 def pages_of(alerts: Iterable[tuple[str, Episode]]) -> list[Page]:
-    """Alerts that overlap in time are one incident, as they would have been; whoever saw it first says what it is."""
+    """Alerts that overlap in time are one incident, as they would have been; whoever saw it first says what it is.
+
+    Of those that saw it at once, the answers say it before the labels and the inputs do.
+    """
     together: list[list[tuple[str, Episode]]] = []
     for name, one in sorted(alerts, key=lambda pair: pair[1].start):
         if together and one.start < max(other.end for _, other in together[-1]):
             together[-1].append((name, one))
         else:
             together.append([(name, one)])
-    return [_page(sorted(group, key=lambda pair: (pair[1].seen, pair[0] == OUTCOME))) for group in together]
+    return [_page(sorted(group, key=lambda pair: (pair[1].seen, pair[0] in {OUTCOME, TOGETHER}))) for group in together]
 
 
 def _page(group: Sequence[tuple[str, Episode]]) -> Page:

@@ -14,7 +14,6 @@ from bot.catalog.config import Model, ModelData, Monitor
 from bot.catalog.values import format_duration, format_rate
 from bot.core.errors import BotError
 from bot.monitoring.watched import Watched
-from bot.statistics.wording import percent
 from bot.tuning.proposals.monitors import Proposal
 
 _PLAIN = re.compile(r"[A-Za-z_./][\w ./*=-]*|\d+(\.\d+)?[smhdw]")
@@ -40,7 +39,7 @@ def as_yaml(proposal: Proposal, *, budget: float, said: Sequence[str], notes: Ma
     lines += _data(model.data, notes, proposal.weighed)
     if proposal.left_out:
         lines.append(f"      # {proposal.left_out} more columns are left out; add those that matter under `features`")
-    lines += ["    monitors:", *_monitors(model, proposal.why), *_together(model, proposal.related)]
+    lines += ["    monitors:", *_monitors(model, proposal.why)]
     return "\n".join(lines) + "\n"
 
 
@@ -107,20 +106,6 @@ def _monitors(model: Model, why: Mapping[str, str]) -> list[str]:
             lines.append(f"      # {comment}")
             lines += [f"      - {flow(_settings(one))}{_note(why.get(one.name))}" for one in monitors]
     return lines
-
-
-def _together(model: Model, related: tuple[str, float] | None) -> list[str]:
-    """One more to switch on by hand: few are the rule, and this one pages for what nobody may have felt yet."""
-    if related is None or model.data is None:
-        return []
-    name, share = related
-    common = {"window": format_duration(model.data.window), "min_rows": model.monitors[0].min_rows}
-    one = flow({"name": "together", "metric": "multivariate", **common})
-    why = f"{percent(share)} of {name} follows from the others: sees a wrong join, which no single feature shows"
-    return [
-        "      # If you want to be paged as well when features no longer belong together:",
-        f"      # - {one}{_note(why)}",
-    ]
 
 
 def _settings(monitor: Monitor) -> dict[str, Any]:

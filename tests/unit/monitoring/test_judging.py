@@ -1,6 +1,7 @@
 """One window judged: what fires, what does not, and in which words."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -8,9 +9,11 @@ import pytest
 
 from bot.catalog.config import AlertKind, AlertRole, Monitor, Severity
 from bot.core.errors import BotError
+from bot.incidents.service import cause_weight
 from bot.monitoring.budget import alarm_rate
-from bot.monitoring.finding import State
+from bot.monitoring.finding import Finding, State
 from bot.monitoring.judging import judge
+from bot.monitoring.service import firing
 from bot.monitoring.terms import Terms, learns_from_all
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
@@ -22,6 +25,7 @@ SHARE = {"name": "late", "metric": "class_share", "value": "late"}
 RANGE = {"name": "delay-range", "metric": "range", "feature": "dep_delay"}
 NULLS = {"name": "nulls", "metric": "null_rate", "feature": "distance"}
 DRIFT = {"name": "drift", "metric": "drift"}
+TOGETHER = {"name": "together", "metric": "multivariate"}
 RATE = 0.5 / 168
 COUNT = {"name": "rows", "metric": "row_count"}
 BROKE = START + timedelta(hours=38, minutes=40)
@@ -115,6 +119,67 @@ def test_a_unit_change_of_one_segment_is_named_with_place_and_time(broken):
     assert finding.affected == "14 %"
     assert finding.data["remedy"] == "divided by 60"
     assert len(finding.data["numbers"]["now"]) == 200
+
+
+def test_a_fault_that_only_one_segment_shows_is_named_in_it():
+    columns = hours(40)
+    hit = since(columns, START + 38 * HOUR) & (columns["origin"] == "LGA")
+    columns["dep_delay"][hit] = np.minimum(columns["dep_delay"][hit], 2)
+    columns["distance"][since(columns, START + 38 * HOUR)] += 400
+    finding = found({**DRIFT, "feature": "dep_delay"}, columns)
+    assert finding.state is State.FIRING
+    assert finding.segment == "origin=LGA"
+    assert finding.sentence.startswith("dep_delay at origin=LGA: clipped at 2")
+
+
+def test_a_fault_of_every_row_has_no_segment():
+    """Runs of one value move each segment by chance, and one of them most."""
+    columns = hours(40, seed=4)
+    columns["dep_delay"] = columns["dep_delay"][np.arange(columns["dep_delay"].size) // 200 * 200]
+    finding = found({**DRIFT, "feature": "dep_delay"}, columns)
+    assert finding.state is State.FIRING
+    assert finding.segment is None
+    assert "stale" in finding.sentence
+
+
+def test_answers_that_no_longer_follow_from_the_features_fire_though_their_share_is_as_before():
+    columns = hours(40)
+    columns["answer"] = np.where(columns["dep_delay"] > 35, "late", "on time").astype(object)
+    assert found(TOGETHER, columns).state is State.OK
+    hit = np.flatnonzero(since(columns, START + 38 * HOUR))
+    columns["answer"][hit] = np.random.default_rng(1).permutation(columns["answer"][hit])
+    finding = found(TOGETHER, columns)
+    assert finding.state is State.FIRING
+    assert "no longer belong" in finding.sentence
+    assert {*finding.data["broken"][0][:2]} == {"dep_delay", "answer"}
+
+
+def test_a_guardrail_that_finds_what_no_longer_belongs_together_says_the_cause():
+    made = model(TOGETHER)
+    data = {"broken": [["distance", "dep_delay", 0.9, 0.1], ["distance", "carrier", 0.5, 0.1]]}
+    broken = Finding(State.FIRING, "distance no longer belongs with dep_delay", feature="distance", data=data)
+    evidence = firing(Watched(made, made.monitors[0]), window(38), broken).evidence
+    assert evidence["cause"] == broken.sentence
+    weights = [cause_weight("drift", one) for one in ({"cause": "moved"}, evidence, {"remedy": "divided by 60"})]
+    assert weights == sorted(set(weights))
+    moved = replace(broken, data={**data, "moved": ["distance"]})
+    assert "cause" not in firing(Watched(made, made.monitors[0]), window(38), moved).evidence
+
+
+def test_nulls_everywhere_have_no_segment_though_most_are_in_one():
+    columns = hours(40)
+    columns["origin"] = np.where(columns["origin"] == "LGA", "LGA", "EWR").astype(object)
+    hit = since(columns, BROKE) & (np.random.default_rng(2).random(columns["at"].size) < 0.8)
+    columns["distance"][hit] = np.nan
+    reference = hours(150, seed=9)
+    reference["origin"] = np.where(reference["origin"] == "LGA", "LGA", "EWR").astype(object)
+    assert found(NULLS, columns, reference=reference).segment is None
+
+
+def test_nulls_say_what_to_do_about_them():
+    columns = hours(40)
+    columns["distance"][since(columns, BROKE)] = np.nan
+    assert found(NULLS, columns).data["remedy"] == "fill the missing values again"
 
 
 def test_an_onset_in_the_window_before_is_found(broken):

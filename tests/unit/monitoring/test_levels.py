@@ -174,6 +174,21 @@ def test_a_check_watches_as_a_monitor(found):
     assert same.data["verdict"] in {"ok", "too few windows"}
 
 
+def test_a_version_that_answers_otherwise_is_named_with_the_way_back(found):
+    versions = {"metric": "check", "check": "compare_versions"}
+    columns = payments()
+    columns["version"] = np.full(columns["id"].size, "v1", dtype=object)
+    assert found(versions, columns, version="version").state is State.OK
+    new = broken(columns)
+    columns["version"][new] = "v2"
+    columns["answer"][new] = every_eighth(np.full(new.sum(), "yes", dtype=object), "no")
+    finding = found(versions, columns, version="version")
+    assert finding.state is State.FIRING
+    assert finding.segment == "version=v2"
+    assert "Version v2 differs from v1" in finding.sentence
+    assert finding.data["remedy"] == "send the traffic back to v1"
+
+
 @pytest.mark.parametrize(
     ("monitor", "says"),
     [
