@@ -27,17 +27,24 @@ class InstallError(RuntimeError):
 
 def python_for(subject: str, cache: Path) -> Path:
     """The interpreter a subject runs in: made (or found ready in `cache`) for a peer, else the one running now."""
-    if subject not in PEERS:
-        return Path(sys.executable)
-    wanted = PEERS[subject]
-    place = cache / f"environment-{subject}"
+    return _made(subject, PEERS[subject], cache) if subject in PEERS else Path(sys.executable)
+
+
+def installed(name: str, packages: tuple[str, ...], cache: Path) -> Path:
+    """Where files of some packages lie that are wanted for their data alone: installed without what they depend on."""
+    python = _made(name, packages, cache, "--no-deps")
+    return next((python.parents[1] / "lib").glob("python*/site-packages"))
+
+
+def _made(name: str, wanted: tuple[str, ...], cache: Path, *options: str) -> Path:
+    place = cache / f"environment-{name}"
     python = place / "bin" / "python"
     ready = place / "ready.txt"
     if ready.exists() and ready.read_text() == "\n".join(wanted):
         return python
     shutil.rmtree(place, ignore_errors=True)
     _uv("venv", "--quiet", "--python", "3.11", str(place))
-    _uv("pip", "install", "--quiet", "--python", str(python), *wanted)
+    _uv("pip", "install", "--quiet", *options, "--python", str(python), *wanted)
     ready.write_text("\n".join(wanted))
     return python
 

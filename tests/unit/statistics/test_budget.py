@@ -23,7 +23,7 @@ from bot.statistics.budget import (
     split,
 )
 from bot.statistics.budget.split import LEAST_SHARE
-from tests.benchmarks.fleets import (
+from tests.benchmarks.budgets import (
     BASELINE,
     MONITORS,
     delays,

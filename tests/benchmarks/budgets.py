@@ -1,6 +1,6 @@
 """Fifty like monitors that share one budget: false pages kept to it, and what that costs in delay.
 
-`uv run python -m tests.benchmarks.fleets [--fleets 100] [--budget 1]` prints a table in about eight minutes. Daily
+`uv run python -m tests.benchmarks.budgets [--fleets 100] [--budget 1]` prints a table in about eight minutes. Daily
 windows. A window is judged by Student's prediction limits of the 30 before it, as the monitors judge (`window`); by
 these and by its smoothed score (`lasting_surprises`), each with half of the budget, which is what monitors do (`both`);
 or by the more surprising of the two under one limit (`one`). The limits are read from a history of 30, 60 or 90 points
