@@ -200,7 +200,7 @@ def _sentence(waiting: Waiting, usual: Maturity, came: int, due: float, end: dat
         newest = float(np.nanmin(waiting.age - waiting.took))
         if newest > 3 * (waiting.length / max(1.0, due)) and newest > 0.1 * waiting.length:
             arrived += f", the newest {_day(end - timedelta(seconds=newest), clock=True)}"
-    habit = f"they usually take up to {length(most)} (half by {length(half)})"
+    habit = f"they usually take {_at_most(most)} (half {_at_most(half)})"
     return f"{arrived}; {habit}; {_share(waiting)} of the window's rows have one, usually {expected} by now"
 
 
@@ -251,6 +251,11 @@ def length(seconds: float) -> str:
             shown = f"{count:.0f}" if count >= 3 else f"{count:.1f}".removesuffix(".0")  # noqa: PLR2004
             return f"{shown} {name}{'' if shown == '1' else 's'}"
     return "under a minute"
+
+
+def _at_most(seconds: float) -> str:
+    said = length(seconds)
+    return said if said.startswith("under") else f"up to {said}"
 
 
 def _day(moment: datetime, *, clock: bool = False) -> str:

@@ -217,7 +217,8 @@ def _decayed(cohorts: Cohorts, finding: Finding, decay: Decay) -> Finding:
     first = decay.since[0].window
     change = _change(decay.usual, decay.now)
     days = span(Window(first.start, cohorts.window.end))
-    words = f"slipping: {change_in_words(cohorts.sides[0], change)}, over {len(decay.since)} windows, {days}"
+    lasting = f", over {len(decay.since)} windows" if len(decay.since) > 1 else ""
+    words = f"slipping: {change_in_words(cohorts.sides[0], change)}{lasting}, {days}"
     finding.data["decay"] = {"level": decay.level, "path": list(decay.path)}
     return replace(finding, state=State.FIRING, onset=first.start, sentence=_whole(cohorts, words))
 

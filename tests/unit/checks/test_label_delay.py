@@ -34,7 +34,7 @@ def test_labels_that_stopped_are_late_with_the_moment_and_the_habit(stopped):
     found = ask(stopped, "label_delay")
     assert found.verdict == "late"
     assert "3,969 labels came in the last 7 days, 6,927 were due, the newest 29 Oct 23:59 UTC" in found.sentence
-    assert "they usually take up to 20 days (half by 6 days)" in found.sentence
+    assert "they usually take up to 20 days (half up to 6 days)" in found.sentence
     assert "11 % of the window's rows have one, usually 30 % by now" in found.sentence
     assert found.rows[-1] == ("1 Nov", "1,030", "0 %", "5.5 %")
     assert found.png.startswith(b"\x89PNG")
