@@ -32,7 +32,11 @@ LARGEST = 1e290  # differences and multiples of larger values are no float64
 PRICE = 8.0
 """What naming any fault costs, in the units of the misfit."""
 MILD, MILD_PRICE = 3.0, 8.0
-WELL_EXPLAINED = 0.85
+WELL_EXPLAINED, FAIRLY_EXPLAINED = 0.85, 0.73
+FAR_MOVED = 1.0
+"""A smaller move of all rows, in distances between the 10th and the 90th percentile, happens by itself too."""
+FAR_PART_MOVED = 1.5
+CLOCK_MOVED = 0.02
 LOOKED_AT_CLOSELY = 10
 MOST_TOLD = 3
 FEWEST_HIT = 4
@@ -105,9 +109,9 @@ def _ranked(sides: Comparison) -> list[FaultHypothesis]:
     fitted = []
     for fits, at, candidate, hit in closely:
         fit = min(fits, key=lambda one: one.cost(noise))
-        cost = fit.cost(noise) + candidate.cost + PRICE + _mildness(candidate, fit.share, spread)
+        cost = fit.cost(noise) + candidate.cost + PRICE + _mildness(candidate, fit.share)
         explained = sides.explained(hit[0], fit.share)
-        if cost < drift and _is_sound(candidate, fit, explained, sides):
+        if cost < drift and _is_sound(candidate, fit, explained, sides, spread):
             fitted.append((cost, at, candidate, fit, explained))
     fitted.sort(key=lambda entry: entry[:2])
     told: list[FaultHypothesis] = []
@@ -118,21 +122,40 @@ def _ranked(sides: Comparison) -> list[FaultHypothesis]:
     return told[:MOST_TOLD]
 
 
-def _mildness(candidate: Candidate, share: float, spread: float) -> float:
+def _mildness(candidate: Candidate, share: float) -> float:
     """Real growth of 15 % looks much like a fifth of the rows multiplied by 1.6."""
-    if candidate.factor is None or share == 1:
-        return 0.0
-    if candidate.kind is FaultKind.SCALED:
-        return MILD_PRICE if 1 / MILD < candidate.factor < MILD else 0.0
-    return MILD_PRICE if candidate.kind is FaultKind.OFFSET and abs(candidate.factor) < 1.5 * spread else 0.0
+    return MILD_PRICE if candidate.kind is FaultKind.SCALED and share < 1 and _is_mild(candidate) else 0.0
 
 
-def _is_sound(candidate: Candidate, fit: Mixture, explained: float, sides: Comparison) -> bool:
+def _is_sound(candidate: Candidate, fit: Mixture, explained: float, sides: Comparison, spread: float) -> bool:
     return (
         fit.share >= LEAST_SHARE
         and fit.share * sides.now_rows >= FEWEST_HIT
-        and explained >= (WELL_EXPLAINED if candidate.measured else LEAST_EXPLAINED)
+        and explained >= _least_explained(candidate, fit.share)
+        and _is_large(candidate, fit.share, sides, spread)
     )
+
+
+def _least_explained(candidate: Candidate, share: float) -> float:
+    """What real broadening, or rows of a new kind, looks like from afar has to fit well."""
+    kind = candidate.kind
+    if candidate.measured:
+        return WELL_EXPLAINED
+    alike = kind in {FaultKind.CONVERTED, FaultKind.SIGN_FLIPPED} or (kind is FaultKind.SCALED and _is_mild(candidate))
+    return FAIRLY_EXPLAINED if kind is FaultKind.CLIPPED or (alike and share < 1) else LEAST_EXPLAINED
+
+
+def _is_large(candidate: Candidate, share: float, sides: Comparison, spread: float) -> bool:
+    by = candidate.factor
+    if candidate.kind is FaultKind.OFFSET and by is not None:
+        return abs(by) >= (FAR_MOVED if share == 1 else FAR_PART_MOVED) * spread
+    if candidate.kind is FaultKind.CLOCK_SHIFTED:
+        return sides.gap(sides.reference) >= CLOCK_MOVED
+    return not (candidate.measured and candidate.kind is FaultKind.SCALED and share < 1 and _is_mild(candidate))
+
+
+def _is_mild(candidate: Candidate) -> bool:
+    return candidate.factor is not None and 1 / MILD < candidate.factor < MILD
 
 
 def _same_story(candidate: Candidate, other: FaultHypothesis) -> bool:
