@@ -34,15 +34,20 @@ from bot.statistics.wording import LONGEST_NAME, category, percent
 PRICE = 8.0
 USUAL_ODDS = 0.3
 LOSING = 4.0
+PARTLY = 2.0
+"""What a new name in some rows alone costs more: a default filled in looks like it."""
+MOST_CUTS = 3
 MOST = 0.5
 CONSIDERED = 30
 MOST_TOLD = 3
 SHARES = np.linspace(0.02, 1.0, 50)
+FINER = np.linspace(-1, 1, 17)
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
-    """`what` names one category or, where `many`, several; a share is one `of` these rows."""
+    """`what` names one category or, where `many`, several; a share is one `of` these rows. `remedy` is what helps where
+    nothing can be undone, if it is not what usually does."""
 
     kind: FaultKind
     shares: Floats
@@ -52,6 +57,7 @@ class _Candidate:
     whole: bool = False
     many: bool = False
     of: str = "rows"
+    remedy: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,8 @@ def _ranked(names: list[str], shares: Floats, sides: _Sides) -> list[FaultHypoth
         expected = (1 - share) * sides.then + share * _smooth(candidate.shares, sides)
         explained = sides.explained(expected)
         total = cost + candidate.cost + PRICE
+        if candidate.kind is FaultKind.RENAMED and share < 1:
+            total += PARTLY
         if total < drift and share >= LEAST_SHARE and explained >= LEAST_EXPLAINED:
             scored.append((total, len(scored), candidate, share, explained))
     scored.sort(key=lambda entry: entry[:2])
@@ -140,18 +148,21 @@ def _fit(candidate: _Candidate, sides: _Sides) -> tuple[float, float]:
     target = _smooth(candidate.shares, sides)
     if candidate.whole:
         return 1.0, float(sides.cost(target))
-    mixed = (1 - SHARES[:, None]) * sides.then + SHARES[:, None] * target
-    cost = sides.cost(mixed)
-    price = np.where(SHARES < 1, math.log(sides.rows + 1), 0.0)
-    at = int(np.argmin(cost + price))
-    return float(SHARES[at]), float(cost[at] + price[at])
+    best, cost = 1.0, math.inf
+    for shares in (SHARES, 0.02 * FINER, 0.0025 * FINER):
+        tried = shares if shares is SHARES else np.clip(best + shares, 0.0, 1.0)
+        costs = sides.cost((1 - tried[:, None]) * sides.then + tried[:, None] * target)
+        costs = costs + np.where(tried < 1, math.log(sides.rows + 1), 0.0)
+        at = int(np.argmin(costs))
+        best, cost = float(tried[at]), float(costs[at])
+    return best, cost
 
 
 def _hypothesis(candidate: _Candidate, share: float, explained: float) -> FaultHypothesis:
     everywhere = candidate.whole or candidate.kind is FaultKind.FILLED or share >= 1
     part = "" if everywhere else f" in {percent(share)} of {candidate.of}"
     tail = f"; {matches(candidate.undo, many=candidate.many or not everywhere)}" if candidate.undo else ""
-    undo = candidate.undo or REMEDIES[candidate.kind]
+    undo = candidate.undo or candidate.remedy or REMEDIES[candidate.kind]
     return FaultHypothesis(candidate.kind, None, share, explained, f"{candidate.what}{part}{tail}", undo)
 
 
@@ -161,7 +172,8 @@ def _candidates(names: list[str], shares: Floats, sides: _Sides) -> Iterator[_Ca
     among = math.log(max(1, int(np.count_nonzero(shares))))
     yield from _swaps(names, shares, moved, among)
     yield from _respellings(names, shares, shares_now)
-    yield from _renames(names, shares, shares_now, moved)
+    yield from _cut_names(names, shares, shares_now)
+    yield from _renames(names, shares, shares_now, moved, among)
     for at in moved:
         if shares_now[at] - shares[at] >= LEAST_SHARE:
             target = np.zeros_like(shares)
@@ -194,7 +206,24 @@ def _swaps(names: list[str], shares: Floats, moved: list[int], among: float) -> 
             yield _Candidate(FaultKind.SWAPPED, target, what, "swapped back", among, many=True)
 
 
-def _renames(names: list[str], shares: Floats, shares_now: Floats, moved: list[int]) -> Iterator[_Candidate]:
+def _cut_names(names: list[str], shares: Floats, shares_now: Floats) -> Iterator[_Candidate]:
+    """Known names that are no longer than so many letters, so that some of them become the same."""
+    places = {name: at for at, name in enumerate(names)}
+    known = [at for at in range(len(names)) if shares[at] > 0]
+    fresh = [names[at] for at in range(len(names)) if shares[at] == 0 and shares_now[at] > 0]
+    lengths = {len(name) for name in fresh if any(names[at].startswith(name) for at in known)}
+    for length in sorted(lengths, reverse=True)[:MOST_CUTS]:
+        target = np.zeros_like(shares)
+        for at in known:
+            target[places.get(names[at][:length], at)] += shares[at]
+        what = f"names are cut after {length} letter{'' if length == 1 else 's'}"
+        remedy = "read the names from their source again"
+        yield _Candidate(FaultKind.TRUNCATED, target, what, "", 1.0, many=True, remedy=remedy)
+
+
+def _renames(
+    names: list[str], shares: Floats, shares_now: Floats, moved: list[int], among: float
+) -> Iterator[_Candidate]:
     gone = [at for at in moved if shares[at] >= LEAST_SHARE / 2 and shares_now[at] < shares[at]]
     new = [at for at in moved if shares[at] == 0]
     for old in gone:
@@ -203,7 +232,7 @@ def _renames(names: list[str], shares: Floats, shares_now: Floats, moved: list[i
             target[old], target[fresh] = 0.0, shares[old]
             known = category(names[old])
             what, undo = f"{known} is now called {category(names[fresh])}", f"taken as {known}"
-            yield _Candidate(FaultKind.RENAMED, target, what, undo, 1.0, of="its rows")
+            yield _Candidate(FaultKind.RENAMED, target, what, undo, 1.0 + among, of="its rows")
 
 
 def _respellings(names: list[str], shares: Floats, shares_now: Floats) -> Iterator[_Candidate]:

@@ -29,6 +29,7 @@ class FaultKind(StrEnum):
     STALE = "stale"
     CLIPPED = "clipped"
     TRUNCATED = "truncated"
+    ROUNDED = "rounded"
     SWAPPED = "swapped"
     RENAMED = "renamed"
     LOST = "lost"
@@ -81,13 +82,17 @@ def null_burst(
     change = compare_shares(nulls, rows, current_nulls, current_rows)
     if change.difference < least or change.p_value >= SURE:
         return None
-    if _odds(change.current.value) - _odds(change.reference.value) < LEAST_ODDS:
+    if log_odds_moved(change.reference.value, change.current.value) < LEAST_ODDS:
         return None
     now, was = percent(change.current.value), percent(change.reference.value)
     share = change.difference / (1 - change.reference.value)
     some = "all rows" if current_nulls == current_rows else f"{now} of rows"
     sentence = f"{some} are null (usually {was})"
     return FaultHypothesis(FaultKind.NULLS, None, share, 1.0, sentence, REMEDIES[FaultKind.NULLS])
+
+
+def log_odds_moved(before: float, after: float) -> float:
+    return _odds(after) - _odds(before)
 
 
 def _odds(share: float) -> float:

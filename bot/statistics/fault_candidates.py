@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Floats
-from bot.statistics.fault import LEAST_SHARE, FaultKind, filled
+from bot.statistics.fault import LEAST_SHARE, FaultKind, filled, log_odds_moved
 from bot.statistics.fault_fit import Comparison
 from bot.statistics.wording import number, percent
 
@@ -50,8 +50,11 @@ HOTTEST = 1000
 FEWEST_IN_A_HEAP = 3
 MOST_FILLS = 4
 USUAL = 0.005
+FAR_ODDS = 2.0
 LOSING = 6.0
-"""What a window without the upper or lower rows costs more: quiet hours look like that."""
+MOST_LOST, STEEPER = 0.5, 10.0
+"""What a window without the upper or lower rows costs more: quiet hours look like that, and the more so where more than
+half of the rows are gone."""
 SCANNED = np.geomspace(1.5, 3e6, 240)
 SCANNED_SHARES = np.array([0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0])
 SCANNED_BEST = 2
@@ -161,8 +164,9 @@ def _fills(sides: Comparison) -> Iterator[Candidate]:
         value, usual = float(values[at]), percent(float(was[at]) / sides.then.size)
         what = filled(number(value), float(sizes[at]) / sides.now.size, f"usually {usual}")
         cost = math.log(some.size) + sides.a_number / 2
-        if was[at] > USUAL * sides.then.size:
-            cost += sides.a_number  # what is often so is the more often by itself
+        if was[at] > USUAL * sides.then.size:  # what is often so is the more often by itself, but not without end
+            before, after = float(was[at]) / sides.then.size, float(sizes[at]) / sides.now.size
+            cost += sides.a_number * max(0.0, 1 - log_odds_moved(before, after) / FAR_ODDS)
         yield Candidate(FaultKind.FILLED, np.full(sides.then.size, value), value, what, "", cost)
 
 
@@ -180,7 +184,7 @@ def _cuts(sides: Comparison) -> Iterator[Candidate]:
         clipped = f"clipped at {number(limit)}; no rows {word} it (usually {percent(usual)})"
         price = sides.a_number
         yield Candidate(FaultKind.CLIPPED, held, limit, clipped, "", price, whole=True)
-        price += LOSING if usual < 0.5 else 4 * LOSING  # noqa: PLR2004
+        price += LOSING * (1 + STEEPER * max(0.0, usual - MOST_LOST))
         yield Candidate(FaultKind.TRUNCATED, then, limit, gone, "", price, whole=True, kept=~beyond)
 
 

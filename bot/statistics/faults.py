@@ -23,8 +23,9 @@ from bot.statistics.fault import (
 )
 from bot.statistics.fault_candidates import Candidate, candidates
 from bot.statistics.fault_fit import Comparison, Mixture
+from bot.statistics.grain import coarser
 from bot.statistics.profiles import ExactProfile, NumericProfile
-from bot.statistics.stale import stale
+from bot.statistics.stale import drawn_again, stale
 from bot.statistics.wording import percent
 
 POINTS = 4096
@@ -32,7 +33,7 @@ LARGEST = 1e290  # differences and multiples of larger values are no float64
 PRICE = 8.0
 """What naming any fault costs, in the units of the misfit."""
 MILD, MILD_PRICE = 3.0, 8.0
-WELL_EXPLAINED, FAIRLY_EXPLAINED = 0.85, 0.73
+VERY_WELL_EXPLAINED, WELL_EXPLAINED, FAIRLY_EXPLAINED = 0.95, 0.85, 0.73
 FAR_MOVED = 1.0
 """A smaller move of all rows, in distances between the 10th and the 90th percentile, happens by itself too."""
 FAR_PART_MOVED = 1.5
@@ -61,8 +62,12 @@ def explain_numbers(reference: Column, current: Column) -> list[FaultHypothesis]
     found = explain_profiles(
         ExactProfile(sides[0], int(np.isnan(then).sum())), ExactProfile(sides[1], int(np.isnan(now).sum()))
     )
-    repeated = stale(then, now)
-    return [repeated, *found] if repeated else found
+    if (repeated := stale(then, now)) is not None:
+        return [repeated, *found]
+    if (cut := coarser(*sides)) is not None:
+        return [cut, *found]
+    again = drawn_again(then, now)
+    return found if again is None else [*found, again]
 
 
 def explain_profiles(reference: NumericProfile, current: NumericProfile) -> list[FaultHypothesis]:
@@ -140,9 +145,14 @@ def _least_explained(candidate: Candidate, share: float) -> float:
     """What real broadening, or rows of a new kind, looks like from afar has to fit well."""
     kind = candidate.kind
     if candidate.measured:
-        return WELL_EXPLAINED
+        mild = kind is FaultKind.SCALED and share < 1 and _is_mild(candidate)
+        return VERY_WELL_EXPLAINED if mild else WELL_EXPLAINED
     alike = kind in {FaultKind.CONVERTED, FaultKind.SIGN_FLIPPED} or (kind is FaultKind.SCALED and _is_mild(candidate))
-    return FAIRLY_EXPLAINED if kind is FaultKind.CLIPPED or (alike and share < 1) else LEAST_EXPLAINED
+    return (
+        FAIRLY_EXPLAINED
+        if kind in {FaultKind.CLIPPED, FaultKind.TRUNCATED} or (alike and share < 1)
+        else LEAST_EXPLAINED
+    )
 
 
 def _is_large(candidate: Candidate, share: float, sides: Comparison, spread: float) -> bool:
@@ -151,7 +161,7 @@ def _is_large(candidate: Candidate, share: float, sides: Comparison, spread: flo
         return abs(by) >= (FAR_MOVED if share == 1 else FAR_PART_MOVED) * spread
     if candidate.kind is FaultKind.CLOCK_SHIFTED:
         return sides.gap(sides.reference) >= CLOCK_MOVED
-    return not (candidate.measured and candidate.kind is FaultKind.SCALED and share < 1 and _is_mild(candidate))
+    return True
 
 
 def _is_mild(candidate: Candidate) -> bool:

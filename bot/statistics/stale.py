@@ -1,9 +1,13 @@
 """Values that are not new: rows repeat earlier rows where the column seldom does that."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.statistics.columns import Floats
 from bot.statistics.fault import LEAST_ROWS, REMEDIES, FaultHypothesis, FaultKind
+from bot.statistics.stuck import stuck
 from bot.statistics.wording import percent
 
 REMEDY = REMEDIES[FaultKind.STALE]
@@ -23,28 +27,35 @@ def stale(then: Floats, now: Floats) -> FaultHypothesis | None:
     if min(then.size, now.size) < LEAST_ROWS:
         return None
     then, now = then[-LATEST:], now[-LATEST:]
-    return _held(then, now) or _resent(then, now) or _drawn_again(then, now)
+    return stuck(then, now) or _held(then, now) or _resent(then, now)
 
 
 def _held(then: Floats, now: Floats) -> FaultHypothesis | None:
-    was, repeated = _repeating(then), _repeating(now)
-    present = now[~np.isnan(now)]
-    more = repeated - was
-    error = np.sqrt(max(was, 1 / then.size) * (1 - was) / now.size)
-    if more < max(0.05, 5 * error) or was > MOST_USUAL or present.size == 0:
+    present, before = now[~np.isnan(now)], then[~np.isnan(then)]
+    if min(present.size, before.size) < LEAST_ROWS:
         return None
-    if _largest_share(present) - _largest_share(then[~np.isnan(then)]) > more / 2:
+    fill = _most_grown(before, present)
+    was, repeated = _repeating(then), _repeating(now)
+    # Rows in any order repeat as often as two rows picked at random are alike.
+    usual = max(was, _alike(before), _alike(present))
+    more = repeated - usual
+    error = np.sqrt(max(usual, 1 / then.size) * (1 - usual) / now.size)
+    if more < max(0.05, 5 * error) or was > MOST_USUAL:
+        return None
+    others = present[present != fill]
+    if others.size < LEAST_ROWS or _repeating(others) - max(was, _alike(others)) < more / 2:
         return None
     sentence = f"{percent(repeated)} of rows repeat the row before (usually {percent(was)}): the values look stale"
-    return FaultHypothesis(FaultKind.STALE, None, repeated, min(1.0, more / (1 - was)), sentence, REMEDY)
+    return FaultHypothesis(FaultKind.STALE, None, repeated, min(1.0, more / (1 - usual)), sentence, REMEDY)
 
 
 def _resent(then: Floats, now: Floats) -> FaultHypothesis | None:
-    lengths = [_telling_length(side, now.size) for side in (then, now)]
+    same_next = _same_next(then)
+    lengths = [_telling_length(side, now.size, same_next) for side in (then, now)]
     if lengths[0] is None or lengths[1] is None:
         return None
     length = max(lengths[0], lengths[1])
-    again, usual = _seen_before(now, length), _seen_before(then[-now.size :], length)
+    again, usual = _seen_before(now, length), _seen_before(then, length)
     if usual > LEAST_MORE / 3 or again - usual < LEAST_MORE:
         return None
     share = min(1.0, again)
@@ -52,8 +63,12 @@ def _resent(then: Floats, now: Floats) -> FaultHypothesis | None:
     return FaultHypothesis(FaultKind.STALE, None, share, min(1.0, (again - usual) / (1 - usual)), sentence, REMEDY)
 
 
-def _drawn_again(then: Floats, now: Floats) -> FaultHypothesis | None:
-    """Fewer different values than so many rows of the reference hold, values that are frequent left aside."""
+def drawn_again(then: Floats, now: Floats) -> FaultHypothesis | None:
+    """Fewer different values than so many rows of the reference hold, values that are frequent left aside.
+
+    Arrays as for `stale`. Rows that are lost, or rounded, leave fewer values too: it is the last thing to think of.
+    """
+    then, now = then[-LATEST:], now[-LATEST:]
     then, now = then[~np.isnan(then)], now[~np.isnan(now)]
     if min(then.size, now.size) < LEAST_ROWS:
         return None
@@ -85,22 +100,47 @@ def _doubled(values: Floats) -> float:
     return 1 - np.unique(values).size / max(values.size, 1)
 
 
-def _telling_length(values: Floats, rows: int) -> int | None:
-    """How many rows in a row don't recur by chance; None where a few values hold nearly all rows."""
-    sizes = np.unique(values[~np.isnan(values)], return_counts=True)[1]
-    if not sizes.size:
+def _telling_length(values: Floats, rows: int, alike: float) -> int | None:
+    """How many changes of value in a row don't recur by chance; None where one value mostly tells the next.
+
+    `alike`: how often the same value follows the same value at least, 0 to 1.
+    """
+    present = values[~np.isnan(values)]
+    if not present.size:
         return None
-    alike = float(np.sum((sizes / sizes.sum()) ** 2))
+    chance = np.unique(present, return_counts=True)[1] / present.size
+    others = np.maximum(1 - chance, 1e-9)
+    # Of two rows that hold the same value, how often the next other values are the same, in any order of rows.
+    alike = max(alike, float(np.sum(chance * (np.sum(chance**2) - chance**2) / others**2)), 1 / present.size)
     if alike > 0.5:  # noqa: PLR2004
         return None
     length = int(np.ceil(np.log(1e4 * rows) / -np.log(alike)))
     return max(6, 2 * length) if length <= rows / 16 else None
 
 
+def _same_next(values: Floats) -> float:
+    """How often the reference itself lets the same value follow the same value, 0 to 1."""
+    codes = np.unique(_changes(values), return_inverse=True)[1].astype(np.int64)
+    if codes.size < 2:  # noqa: PLR2004
+        return 0.0
+    pairs = codes[:-1] * (int(codes.max()) + 1) + codes[1:]
+    again, at_all = (float(np.sum(sizes * (sizes - 1.0))) for sizes in (_sizes(pairs), _sizes(codes)))
+    return min(1.0, again / at_all) if at_all else 0.0
+
+
+def _sizes(values: NDArray[Any]) -> NDArray[np.int64]:
+    return np.unique(values, return_counts=True)[1]
+
+
+def _changes(values: Floats) -> Floats:
+    """The values, nulls left out, each held value once."""
+    present = values[~np.isnan(values)]
+    return present[np.append(True, present[1:] != present[:-1])] if present.size else present
+
+
 def _seen_before(values: Floats, length: int) -> float:
     """The share of rows in a run of `length` that occurred earlier in the same column, all of one value not counted."""
-    values = values[~np.isnan(values)]
-    values = values[np.append(True, values[1:] != values[:-1])] if values.size else values  # one value held is no run
+    values = _changes(values)  # one value held is no run
     if values.size < 2 * length:
         return 0.0
     codes = np.unique(values, return_inverse=True)[1].astype(np.uint64)
@@ -120,7 +160,14 @@ def _repeating(values: Floats) -> float:
     return float(np.mean(values[1:] == values[:-1]))
 
 
-def _largest_share(values: Floats) -> float:
-    if values.size == 0:
-        return 0.0
-    return float(np.unique(values, return_counts=True)[1].max()) / values.size
+def _alike(values: Floats) -> float:
+    """The chance that two rows picked at random hold the same value."""
+    return float(np.sum((_sizes(values) / values.size) ** 2))
+
+
+def _most_grown(then: Floats, now: Floats) -> float:
+    """The value whose share of rows grew most."""
+    values, sizes = np.unique(now, return_counts=True)
+    ordered = np.sort(then)
+    was = np.searchsorted(ordered, values, side="right") - np.searchsorted(ordered, values, side="left")
+    return float(values[int(np.argmax(sizes / now.size - was / then.size))])
