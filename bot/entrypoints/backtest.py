@@ -71,6 +71,8 @@ def _show(found: "Backtest") -> None:
 
     print(f"{found.path}: {found.rows:,} rows, {found.begin} to {found.end}", end="")
     print(f", repeats every {_period(found.period, format_duration)}" if found.period else "")
+    if found.numbered:
+        print("  the times number the rows; a row is taken for an hour")
     if found.without_value:
         print(f"  {found.without_value:,} rows have no value; nothing was said of them")
     if not found.warm:

@@ -24,7 +24,7 @@ class Told:
 
 @dataclass(slots=True)
 class Backtest:
-    """What the monitor said of one series. period: in seconds, where one was found."""
+    """What the monitor said of one series. period: in seconds, where one was found. numbered: by rows, not by times."""
 
     path: Path
     rows: int = 0
@@ -33,6 +33,7 @@ class Backtest:
     end: str = ""
     weeks: float = 0.0
     period: float | None = None
+    numbered: bool = False
     alerts: list[Told] = field(default_factory=list)
 
     @property
@@ -59,6 +60,7 @@ def replay(found: Backtest, time: str, value: str, policy: StreamPolicy) -> Iter
     for point in read_history(found.path, time, value):
         reading = detector.update(point.at, point.value)
         found.rows += 1
+        found.numbered = point.numbered
         found.without_value += not math.isfinite(point.value)
         found.begin = found.begin or point.written
         found.end = point.written

@@ -4,32 +4,46 @@ import csv
 import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain, islice
 from pathlib import Path
 
 from bot.core.errors import BotError
 
 DELIMITERS = ",;\t"
 MILLISECONDS, MICROSECONDS, NANOSECONDS = 1e11, 1e14, 1e17
+LAST_ROW_NUMBER, HOUR = 1e7, 3600.0
 _NUMBER = re.compile(r"[-+]?\d+(\.\d*)?([eE][-+]?\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """written: the time as the file has it. at: seconds since 1970. value: NaN where the file has none."""
+    """written: the time as the file has it. at: seconds since 1970. value: NaN where the file has none. numbered: the
+    file counts its rows instead of telling times."""
 
     written: str
     at: float
     value: float
+    numbered: bool = False
 
 
 def read_history(path: Path, time: str, value: str) -> Iterator[Point]:
     """The rows of a CSV file (comma, semicolon or tab; with a header), in the order they stand.
 
-    Times are ISO 8601 (naive is UTC) or a number of seconds, milli-, micro- or nanoseconds since 1970. An empty value,
-    and one that is no number, is a row without a value. Raises BotError with the line and what to do.
+    Times are ISO 8601 (naive is UTC) or a number of seconds, milli-, micro- or nanoseconds since 1970. Where the first
+    two are small whole numbers in a row, they number the rows, and a row is taken for an hour: as seconds, a thousand
+    rows would be a quarter of an hour, in which no budget allows an alert. An empty value, and one that is no
+    number, is a row without a value. Raises BotError with the line and what to do.
     """
+    points = _read(path, time, value)
+    first = list(islice(points, 2))
+    numbered = len(first) > 1 and first[1].at - first[0].at == 1 and 0 <= first[0].at < LAST_ROW_NUMBER
+    for point in chain(first, points):
+        yield replace(point, at=point.at * HOUR, numbered=True) if numbered else point
+
+
+def _read(path: Path, time: str, value: str) -> Iterator[Point]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = file.readline()

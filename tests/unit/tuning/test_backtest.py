@@ -72,6 +72,18 @@ def test_seconds_since_1970_and_iso_times_say_the_same(tmp_path: Path) -> None:
     assert scores[0] == scores[1]
 
 
+def test_numbers_of_rows_are_no_seconds(tmp_path: Path) -> None:
+    random = np.random.default_rng(SEED)
+    values = 40 + random.normal(size=600)
+    values[400] = 60.0
+    rows = [f"{at + 1},{value:.3f}" for at, value in enumerate(values)]
+    (tmp_path / "counted.csv").write_text("\n".join(["timestamp,value", *rows]) + "\n")
+    said = run(tmp_path / "counted.csv")
+    assert "the times number the rows; a row is taken for an hour" in said
+    assert "  401  page" in said
+    assert "60 is the highest in 15 days" in said
+
+
 def test_json_is_for_scripts(tmp_path: Path) -> None:
     found = json.loads(run(series(tmp_path / "cpu.csv", spike=1200), "--json", "--budget", "2/week"))
     assert found["budget_per_week"] == 2
