@@ -123,4 +123,4 @@ def test_real_changes_are_seldom_called_faults(rng):
         for name, change in REAL.items():
             found = first(draw(THEN), change(draw(NOW), rng))
             named += [(shape, name, found.sentence)] if found else []
-    assert len(named) <= 1, named
+    assert len(named) <= 0.1 * len(shapes) * len(REAL), named
