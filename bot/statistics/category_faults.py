@@ -9,7 +9,7 @@ the same sum is what a fault has to undercut.
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import combinations
 
 import numpy as np
@@ -62,11 +62,21 @@ class _Candidate:
 
 @dataclass(frozen=True, slots=True)
 class _Sides:
-    """Shares of the categories then (nowhere quite 0) and now; `rows` count as in `fault_fit`."""
+    """Shares of the categories then (nowhere quite 0) and now; `rows` count as in `fault_fit`. `parts` is what each
+    category has of the distance and of the misfit, shape (2, categories), rows summing to 1."""
 
     then: Floats
     now: Floats
     rows: float
+    parts: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        both = np.stack([np.abs(self.now - self.then), self.left(self.then)])
+        object.__setattr__(self, "parts", both / np.maximum(both.sum(axis=1, keepdims=True), 1e-300))
+
+    def may_explain(self, places: list[int]) -> bool:
+        """Whether a fault of these categories alone can explain enough, however it fits: spares trying most pairs."""
+        return bool(self.parts[:, places].sum(axis=1).max() >= LEAST_EXPLAINED)
 
     def left(self, shares: Floats) -> Floats:
         """What every category contributes to the misfit, shape (..., categories)."""
@@ -170,10 +180,10 @@ def _candidates(names: list[str], shares: Floats, sides: _Sides) -> Iterator[_Ca
     shares_now = sides.now
     moved = [int(at) for at in np.argsort(-np.abs(shares_now - shares), kind="stable")[:CONSIDERED]]
     among = math.log(max(1, int(np.count_nonzero(shares))))
-    yield from _swaps(names, shares, moved, among)
+    yield from _swaps(names, shares, moved, among, sides)
     yield from _respellings(names, shares, shares_now)
     yield from _cut_names(names, shares, shares_now)
-    yield from _renames(names, shares, shares_now, moved, among)
+    yield from _renames(names, shares, moved, among, sides)
     for at in moved:
         if shares_now[at] - shares[at] >= LEAST_SHARE:
             target = np.zeros_like(shares)
@@ -196,9 +206,9 @@ def _candidates(names: list[str], shares: Floats, sides: _Sides) -> Iterator[_Ca
                 )
 
 
-def _swaps(names: list[str], shares: Floats, moved: list[int], among: float) -> Iterator[_Candidate]:
+def _swaps(names: list[str], shares: Floats, moved: list[int], among: float, sides: _Sides) -> Iterator[_Candidate]:
     for one, two in combinations(moved, 2):
-        if shares[one] > 0 and shares[two] > 0:
+        if shares[one] > 0 and shares[two] > 0 and sides.may_explain([one, two]):
             target = shares.copy()
             target[one], target[two] = shares[two], shares[one]
             first, second = (category(name) for name in sorted((names[one], names[two])))
@@ -221,13 +231,11 @@ def _cut_names(names: list[str], shares: Floats, shares_now: Floats) -> Iterator
         yield _Candidate(FaultKind.TRUNCATED, target, what, "", 1.0, many=True, remedy=remedy)
 
 
-def _renames(
-    names: list[str], shares: Floats, shares_now: Floats, moved: list[int], among: float
-) -> Iterator[_Candidate]:
-    gone = [at for at in moved if shares[at] >= LEAST_SHARE / 2 and shares_now[at] < shares[at]]
+def _renames(names: list[str], shares: Floats, moved: list[int], among: float, sides: _Sides) -> Iterator[_Candidate]:
+    gone = [at for at in moved if shares[at] >= LEAST_SHARE / 2 and sides.now[at] < shares[at]]
     new = [at for at in moved if shares[at] == 0]
     for old in gone:
-        for fresh in new:
+        for fresh in (one for one in new if sides.may_explain([old, one])):
             target = shares.copy()
             target[old], target[fresh] = 0.0, shares[old]
             known = category(names[old])

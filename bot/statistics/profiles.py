@@ -280,8 +280,16 @@ def _sketch(scale: Scale, dense: Counts, nulls: int) -> SketchProfile:
 
 
 def _largest(counts: Mapping[str, int], cap: int) -> tuple[dict[str, int], int]:
-    ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return dict(ranked[:cap]), sum(size for _, size in ranked[cap:])
+    kept = counts.items()
+    if len(counts) > cap:  # sorting all of 100,000 identifiers takes longer than counting them
+        sizes = np.fromiter(counts.values(), np.int64, len(counts))
+        least = int(np.partition(sizes, -cap)[-cap])
+        above = [(name, size) for name, size in kept if size > least]
+        ties = sorted(name for name, size in kept if size == least)
+        found = dict(sorted(above, key=lambda item: (-item[1], item[0])))
+        found.update(dict.fromkeys(ties[: cap - len(above)], least))
+        return found, int(sizes.sum()) - sum(found.values())
+    return dict(sorted(kept, key=lambda item: (-item[1], item[0]))), 0
 
 
 def _some(present: int) -> None:

@@ -50,7 +50,8 @@ def _held(then: Floats, now: Floats) -> FaultHypothesis | None:
 
 
 def _resent(then: Floats, now: Floats) -> FaultHypothesis | None:
-    same_next = _same_next(then)
+    # Two values in turns, as where a fault comes and goes, repeat for ever and are no earlier rows.
+    same_next = max(_same_next(then), _back_and_forth(now))
     lengths = [_telling_length(side, now.size, same_next) for side in (then, now)]
     if lengths[0] is None or lengths[1] is None:
         return None
@@ -136,6 +137,12 @@ def _changes(values: Floats) -> Floats:
     """The values, nulls left out, each held value once."""
     present = values[~np.isnan(values)]
     return present[np.append(True, present[1:] != present[:-1])] if present.size else present
+
+
+def _back_and_forth(values: Floats) -> float:
+    """How often the value before the last comes back, held values counted once, 0 to 1."""
+    changes = _changes(values)
+    return float(np.mean(changes[2:] == changes[:-2])) if changes.size > 2 else 0.0  # noqa: PLR2004
 
 
 def _seen_before(values: Floats, length: int) -> float:
