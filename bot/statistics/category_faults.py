@@ -34,8 +34,6 @@ from bot.statistics.wording import LONGEST_NAME, category, percent
 PRICE = 8.0
 USUAL_ODDS = 0.3
 LOSING = 4.0
-PARTLY = 2.0
-"""What a new name in some rows alone costs more: a default filled in looks like it."""
 MOST_CUTS = 3
 MOST = 0.5
 CONSIDERED = 30
@@ -140,8 +138,6 @@ def _ranked(names: list[str], shares: Floats, sides: _Sides) -> list[FaultHypoth
         expected = (1 - share) * sides.then + share * _smooth(candidate.shares, sides)
         explained = sides.explained(expected)
         total = cost + candidate.cost + PRICE
-        if candidate.kind is FaultKind.RENAMED and share < 1:
-            total += PARTLY
         if total < drift and share >= LEAST_SHARE and explained >= LEAST_EXPLAINED:
             scored.append((total, len(scored), candidate, share, explained))
     scored.sort(key=lambda entry: entry[:2])

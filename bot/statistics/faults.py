@@ -37,7 +37,7 @@ VERY_WELL_EXPLAINED, WELL_EXPLAINED, FAIRLY_EXPLAINED = 0.95, 0.85, 0.73
 FAR_MOVED = 1.0
 """A smaller move of all rows, in distances between the 10th and the 90th percentile, happens by itself too."""
 FAR_PART_MOVED = 1.5
-CLOCK_MOVED = 0.02
+CLOCK_MOVED = 0.015
 LOOKED_AT_CLOSELY = 10
 MOST_TOLD = 3
 FEWEST_HIT = 4
@@ -62,10 +62,10 @@ def explain_numbers(reference: Column, current: Column) -> list[FaultHypothesis]
     found = explain_profiles(
         ExactProfile(sides[0], int(np.isnan(then).sum())), ExactProfile(sides[1], int(np.isnan(now).sum()))
     )
+    if (cut := coarser(*sides)) is not None:
+        return [cut, *found]  # before stale values, as fewer values repeat the more often
     if (repeated := stale(then, now)) is not None:
         return [repeated, *found]
-    if (cut := coarser(*sides)) is not None:
-        return [cut, *found]
     again = drawn_again(then, now)
     return found if again is None else [*found, again]
 
