@@ -124,3 +124,12 @@ def test_real_changes_are_seldom_called_faults(rng):
             found = first(draw(THEN), change(draw(NOW), rng))
             named += [(shape, name, found.sentence)] if found else []
     assert len(named) <= 0.1 * len(shapes) * len(REAL), named
+
+
+def test_tens_that_repeat_more_often_are_cut_and_not_stale():
+    rng = np.random.default_rng(42)
+    then, now = (rng.integers(1, 40, rows) * 1.0 for rows in (8000, 4000))
+    seen = np.where(np.arange(now.size) >= 2000, np.floor(now / 10) * 10, now)
+    found = explain_change(then, seen)
+    assert found[0].kind is FaultKind.TRUNCATED
+    assert "cut to tens" in found[0].sentence
