@@ -73,6 +73,9 @@ def _show(found: "Backtest") -> None:
     print(f", repeats every {_period(found.period, format_duration)}" if found.period else "")
     if found.numbered:
         print("  the times number the rows; a row is taken for an hour")
+    if found.unordered:
+        came = "row stands" if found.unordered == 1 else "rows stand"
+        print(f"  {found.unordered:,} {came} below a later one; all were judged in the order of their times")
     if found.without_value:
         print(f"  {found.without_value:,} rows have no value; nothing was said of them")
     if not found.warm:
@@ -104,6 +107,7 @@ def _plain(found: "Backtest") -> dict[str, Any]:
         "file": str(found.path),
         "rows": found.rows,
         "rows_without_value": found.without_value,
+        "rows_out_of_order": found.unordered,
         "weeks": found.weeks,
         "period_seconds": found.period,
         "alerts": [

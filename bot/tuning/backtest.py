@@ -2,14 +2,16 @@
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 from pathlib import Path
 
 from bot.catalog.values import parse_rate
 from bot.core.errors import BotError
 from bot.statistics.stream.detector import StreamDetector
-from bot.statistics.stream.reading import Reading, StreamPolicy
+from bot.statistics.stream.reading import QUIET, Reading, StreamPolicy
+from bot.statistics.stream.tail import WEEK
 from bot.tuning.history import Point, read_history
 
 PAGES_TO_NOTIFICATIONS = 0.25
@@ -24,7 +26,11 @@ class Told:
 
 @dataclass(slots=True)
 class Backtest:
-    """What the monitor said of one series. period: in seconds, where one was found. numbered: by rows, not by times."""
+    """What the monitor said of one series.
+
+    period: in seconds, where one was found. numbered: by rows, not by times. unordered: rows that stand below a later
+    one; they were judged in the order of their times.
+    """
 
     path: Path
     rows: int = 0
@@ -34,6 +40,7 @@ class Backtest:
     weeks: float = 0.0
     period: float | None = None
     numbered: bool = False
+    unordered: int = 0
     alerts: list[Told] = field(default_factory=list)
 
     @property
@@ -53,45 +60,48 @@ def policy_for(per_week: float) -> StreamPolicy:
     return StreamPolicy(notified_per_week=per_week, paged_per_week=PAGES_TO_NOTIFICATIONS * per_week)
 
 
-def replay(found: Backtest, time: str, value: str, policy: StreamPolicy) -> Iterator[tuple[Point, Reading]]:
-    """Every row of the file with what was said of it; `found` fills up as it goes."""
+def replay(found: Backtest, points: Sequence[Point], policy: StreamPolicy) -> list[Reading]:
+    """What was said of each of the points, in their order; they are judged in the order of their times."""
     detector = StreamDetector(policy)
-    first = last = math.nan
-    for point in read_history(found.path, time, value):
-        reading = detector.update(point.at, point.value)
-        found.rows += 1
-        found.numbered = point.numbered
-        found.without_value += not math.isfinite(point.value)
-        found.begin = found.begin or point.written
-        found.end = point.written
-        first = point.at if math.isnan(first) else min(first, point.at)
-        last = point.at if math.isnan(last) else max(last, point.at)
+    readings = [QUIET] * len(points)
+    order = sorted(range(len(points)), key=lambda row: points[row].at)
+    for row in order:
+        readings[row] = reading = detector.update(points[row].at, points[row].value)
         if reading.alert:
-            found.alerts.append(Told(point, reading))
-        yield point, reading
+            found.alerts.append(Told(points[row], reading))
+    found.rows = len(points)
+    found.without_value = sum(not math.isfinite(point.value) for point in points)
     found.period = detector.period
-    found.weeks = (last - first) / 604_800 if found.rows else 0.0
+    if points:
+        first, last = points[order[0]], points[order[-1]]
+        found.numbered = first.numbered
+        found.begin, found.end, found.weeks = first.written, last.written, (last.at - first.at) / WEEK
+    latest = accumulate((point.at for point in points), max)
+    found.unordered = sum(point.at < so_far for point, so_far in zip(points, latest, strict=True))
+    return readings
 
 
 def run(path: Path, time: str, value: str, policy: StreamPolicy, scores: Path | None = None) -> Backtest:
     """Back-test one file; with `scores`, also write there a row for each of its rows: time, score, tier, alert."""
     found = Backtest(path)
-    said = replay(found, time, value, policy)
-    if scores is None:
-        for _ in said:
-            pass
-        return found
-    half_written = scores / f".{path.name}.part"
+    points = read_history(path, time, value)
+    readings = replay(found, points, policy)
+    if scores is not None:
+        _write(scores / path.name, points, readings)
+    return found
+
+
+def _write(path: Path, points: Sequence[Point], readings: Sequence[Reading]) -> None:
+    half_written = path.with_name(f".{path.name}.part")
     try:
         with half_written.open("w", encoding="utf-8", newline="") as file:
             out = csv.writer(file, lineterminator="\n")
             out.writerow(("time", "score", "tier", "alert"))
-            for point, reading in said:
+            for point, reading in zip(points, readings, strict=True):
                 out.writerow((point.written, f"{reading.score:.6f}", reading.tier.value, int(reading.alert)))
-        half_written.replace(scores / path.name)
+        half_written.replace(path)
     finally:
         half_written.unlink(missing_ok=True)
-    return found
 
 
 def check_names(paths: list[Path]) -> None:
@@ -99,4 +109,7 @@ def check_names(paths: list[Path]) -> None:
     names = [path.name for path in paths]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise BotError(f"Two files are called {twice[0]}, and their scores would be; run them one after the other.")
+        raise BotError(
+            f"Two files are called {twice[0]}, and one's scores would replace the other's. Run the command once for"
+            " each, with a folder of its own after --scores."
+        )

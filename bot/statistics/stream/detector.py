@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from bot.statistics.stream.extremes import Extremes, NewExtreme
-from bot.statistics.stream.period import DAY, find_period
+from bot.statistics.stream.period import DAY, find_period, places_of
 from bot.statistics.stream.reading import BELOW_PAGE, NOTIFY_SCORE, PAGE_SCORE, QUIET, Reading, StreamPolicy, Tier
 from bot.statistics.stream.rolling import Ring, RollingExtremes
 from bot.statistics.stream.season import SeasonalProfile, Usual
@@ -28,6 +28,7 @@ USUAL_STEP = 300.0
 SAME_PERIOD = 0.05
 WAYS = 4  # a value or a mean, too high or too low, share the budget for pages
 HALF_WAY = 0.25
+EXACT = 1e6
 LARGEST = 1e150  # squares and sums of larger values are no float64
 
 
@@ -170,10 +171,11 @@ class StreamDetector:
     def _push_distance(self, distance: float) -> None:
         last = self._last
         self._distances.push(distance)
-        if len(last) == last.maxlen:
-            self._sum -= last[0]
+        gone = last[0] if len(last) == last.maxlen else 0.0
         last.append(distance)
-        self._sum += distance
+        self._sum += distance - gone
+        if abs(gone) > EXACT * abs(self._sum):
+            self._sum = math.fsum(last)  # what the large one left of the others' digits is not enough
         if len(last) == last.maxlen:
             self._means.push(self._sum / len(last))
 
@@ -188,8 +190,8 @@ class StreamDetector:
 
     def _look_for_period(self) -> None:
         """A period, or the loss of one, counts when two looks in a row agree."""
-        rows = find_period(self._values.values(), self.step)
-        found = rows * self.step if rows else None
+        steps = find_period(self._values.values(), self.step, places_of(self._times.values(), self.step))
+        found = steps * self.step if steps else None
         if _alike(found, self.period):
             self._candidate = self.period
         elif _alike(found, self._candidate):

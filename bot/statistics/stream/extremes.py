@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bot.statistics.columns import Floats
-from bot.statistics.stream.rolling import Ring, RollingExtremes
+from bot.statistics.stream.rolling import FREAK, Ring, RollingExtremes
 from bot.statistics.stream.tail import WEEK
 
 FAR, NEAR = 0.95, 0.75
@@ -36,9 +36,13 @@ class Extremes:
     The newest are left out so that a slow rise is measured against what was before it. The tail is read from the
     highest (lowest) value of each `block` rows: for an exponential tail their 95 % and 75 % points are log(5) scales
     apart, whatever the number of rows; being quantiles, one block in twenty may hold an incident.
+    What lies `FREAK` times as far out as those (a number written wrong, such as 1e308) is not remembered.
     """
 
-    __slots__ = ("_high", "_highs", "_late", "_low", "_lows", "_rows", "block", "lower_scale", "seen", "upper_scale")
+    __slots__ = (
+        *("_high", "_highs", "_late", "_low", "_lows", "_rows", "block", "seen"),
+        *("_ceiling", "_floor", "_highest", "_lowest", "lower_scale", "upper_scale"),
+    )
 
     def __init__(self, window: int, block: int) -> None:
         self.block = block
@@ -47,6 +51,8 @@ class Extremes:
         self._highs, self._lows = Ring(max(1, window // block)), Ring(max(1, window // block))
         self._high, self._low, self._rows = -math.inf, math.inf, 0
         self.upper_scale = self.lower_scale = 0.0
+        self._floor, self._ceiling = -math.inf, math.inf
+        self._lowest, self._highest = math.inf, -math.inf
 
     def push(self, value: float) -> None:
         self._late.append(value)
@@ -72,6 +78,8 @@ class Extremes:
         if seen.size < least_rows:
             return None
         highest, lowest = seen.highest, seen.lowest
+        if highest > self._ceiling or lowest < self._floor:
+            lowest, highest = self._without_freaks()
         if lowest <= value <= highest:
             return None
         span = highest - lowest
@@ -82,9 +90,20 @@ class Extremes:
             return None
         return NewExtreme(value, lowest, highest, seen.size, (beyond - needed) / span if span > 0 else 1.0)
 
+    def _without_freaks(self) -> tuple[float, float]:
+        """The extremes of the blocks that hold no such value, and of the rows since."""
+        since = (one for one in (self._low, self._high) if self._floor <= one <= self._ceiling)
+        known = (self._lowest, self._highest, *since)
+        return min(known), max(known)
+
     def _read_tails(self) -> None:
-        self.upper_scale = _tail_scale(self._highs.any_order())
-        self.lower_scale = _tail_scale(-self._lows.any_order())
+        highs, lows = np.sort(self._highs.any_order()), np.sort(self._lows.any_order())
+        top, self.upper_scale = _tail(highs)
+        bottom, self.lower_scale = _tail(-lows[::-1])
+        reach = FREAK * (top + bottom) if top > -bottom else math.inf
+        self._ceiling, self._floor = top + reach, -bottom - reach
+        self._highest = float(highs[np.searchsorted(highs, self._ceiling, side="right") - 1])
+        self._lowest = float(lows[np.searchsorted(lows, self._floor)])
 
     def state(self) -> dict[str, Any]:
         return {
@@ -108,7 +127,7 @@ class Extremes:
             self._read_tails()
 
 
-def _tail_scale(maxima: Floats) -> float:
-    ordered = np.sort(maxima)
+def _tail(ordered: Floats) -> tuple[float, float]:
+    """The point that 95 % of the blocks' extremes keep below, and the scale of the tail."""
     far, near = (float(ordered[int(share * (ordered.size - 1))]) for share in (FAR, NEAR))
-    return (far - near) / APART
+    return far, (far - near) / APART

@@ -1,10 +1,12 @@
-"""After how many rows a series repeats itself, read from its autocorrelation."""
+"""After how many steps a series repeats itself, read from its autocorrelation."""
 
 import numpy as np
+import numpy.typing as npt
 
 from bot.statistics.columns import Floats
 from bot.statistics.stream.rolling import centre_and_sigma
 
+Places = npt.NDArray[np.int64]
 SHORTEST = 6
 LEAST_REPEATS = 2.5
 LEAST_CORRELATION = 0.25
@@ -13,20 +15,39 @@ AS_GOOD = 0.9
 EXTREME = 3.0
 DAY, WEEK = 86_400.0, 604_800.0
 NEAR = 0.04
+LEAST_PAIRS = 10
+MOST_EMPTY = 4
 WEEKLY_GAIN = 0.05
 
 
-def autocorrelation(values: Floats) -> Floats:
-    """Autocorrelation at every lag, shape (rows,), lag 0 first; the biased estimate (Box and Jenkins), by FFT."""
-    offset = values - values.mean()
-    size = 1 << (2 * values.size - 1).bit_length()
-    power = np.abs(np.fft.rfft(offset, size)) ** 2
-    covariance = np.fft.irfft(power, size)[: values.size]
-    return covariance / covariance[0] if covariance[0] > 0 else np.zeros(values.size)
+def autocorrelation(values: Floats, places: Places | None = None) -> Floats:
+    """Autocorrelation at every lag, lag 0 first, shape (places,): the mean product of the pairs that far apart.
+
+    `places`: where on a regular grid each value stands, ascending from 0; the others are missing and in no pair.
+    """
+    places = np.arange(values.size) if places is None else places
+    length = int(places[-1]) + 1
+    size = 1 << (2 * length - 1).bit_length()
+    there, offset = np.zeros(length), np.zeros(length)
+    there[places], offset[places] = 1.0, values - values.mean()
+    pairs, products = (np.fft.irfft(np.abs(np.fft.rfft(one, size)) ** 2, size)[:length] for one in (there, offset))
+    if products[0] <= 0:
+        return np.zeros(length)
+    known = pairs > LEAST_PAIRS - 0.5
+    found: Floats = np.where(known, products / np.where(known, pairs, 1.0), 0.0) * (values.size / products[0])
+    return found
 
 
-def find_period(values: Floats, step: float | None = None) -> int | None:
-    """Rows after which the series repeats, or None. `values` in time order, no nulls; `step` seconds between rows.
+def places_of(times: Floats, step: float) -> Places | None:
+    """Where on a grid of `step` seconds the rows stand; None where it would be mostly empty, or they share places."""
+    places = np.rint((times - times[0]) / step)
+    regular = bool(np.all(np.diff(places) > 0)) and places[-1] < MOST_EMPTY * times.size
+    return places.astype(np.int64) if regular else None
+
+
+def find_period(values: Floats, step: float | None = None, places: Places | None = None) -> int | None:
+    """Steps after which the series repeats, or None. `values` in time order, no nulls; `step` seconds between rows;
+    `places` as `places_of` says, where rows are missing.
 
     The lag is a peak of the autocorrelation (of values cut at 3 robust sigmas from a line through them) that stands
     clearly above the valley before it; of several as high, the shortest. A day or a week within 4 % of a peak is taken
@@ -38,10 +59,11 @@ def find_period(values: Floats, step: float | None = None) -> int | None:
     if sigma <= 0:
         return None
     z = np.clip((values - centre) / sigma, -EXTREME, EXTREME)
-    at = np.arange(z.size) - (z.size - 1) / 2
+    places = np.arange(z.size) if places is None else places
+    at = places - places.mean()
     z = z - at * (float(at @ z) / float(at @ at))
-    found = autocorrelation(z) * (z.size / np.maximum(1, z.size - np.arange(z.size)))
-    peaks = _peaks(found, int(z.size / LEAST_REPEATS))
+    found = autocorrelation(z, places)
+    peaks = _peaks(found, int(found.size / LEAST_REPEATS), z.size)
     if not peaks:
         return None
     best = max(found[lag] for lag in peaks)
@@ -54,14 +76,14 @@ def find_period(values: Floats, step: float | None = None) -> int | None:
     return _calendar(lag, step)
 
 
-def _peaks(found: Floats, longest: int) -> list[int]:
+def _peaks(found: Floats, longest: int, rows: int) -> list[int]:
     """Lags whose correlation is the largest nearby, high, and well above the lowest one before."""
     if longest <= SHORTEST:
         return []
     inner = found[: longest + 1]
     lags = np.flatnonzero((inner[1:-1] > inner[:-2]) & (inner[1:-1] >= inner[2:])) + 1
     lowest = np.minimum.accumulate(inner)
-    noise = 3 / np.sqrt(found.size)
+    noise = 3 / np.sqrt(rows)
     return [
         int(lag)
         for lag in lags

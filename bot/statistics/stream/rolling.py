@@ -11,6 +11,9 @@ from bot.statistics.columns import Floats
 SIGMA = 1.4826
 """The standard deviation of a normal sample over its median absolute deviation (Rousseeuw and Croux 1993)."""
 
+FREAK = 1000.0
+"""From so many usual distances on, a value is taken for a mistake of the writer, that no limit is learnt from."""
+
 
 class RollingExtremes:
     """The lowest and highest of the last `window` values. O(1) a value on average: ascending and descending minima
@@ -99,10 +102,14 @@ class Ring:
 
 def centre_and_sigma(values: Floats) -> tuple[float, float]:
     """Median and 1.4826 MAD. Where over half of the values are one and the same, the sigma of the others' distances
-    (their mean over sqrt(2/pi), spread over all rows); 0 only for a constant."""
+    (their mean over sqrt(2/pi), spread over all rows, none counted as more than `FREAK` of their medians); 0 only for a
+    constant."""
     if values.size == 0:
         return 0.0, 0.0
     centre = float(np.median(values))
     distances = np.abs(values - centre)
     sigma = SIGMA * float(np.median(distances))
-    return centre, sigma or 1.2533 * float(distances.mean())
+    if sigma > 0 or not distances.any():
+        return centre, sigma
+    most = FREAK * float(np.median(distances[distances > 0]))
+    return centre, 1.2533 * float(np.minimum(distances, most).mean())

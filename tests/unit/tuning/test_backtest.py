@@ -2,6 +2,7 @@
 
 import csv
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -175,4 +176,87 @@ def test_two_files_of_one_name_would_overwrite_each_other(
     with pytest.raises(SystemExit) as ended:
         main()
     assert ended.value.code == 2
-    assert "Two files are called cpu.csv" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "Two files are called cpu.csv" in said
+    assert "with a folder of its own after --scores" in said
+
+
+def scores_of(path: Path) -> list[str]:
+    return path.read_text().splitlines()[1:]
+
+
+def test_rows_out_of_order_are_judged_by_their_times_and_written_where_they_stand(tmp_path: Path) -> None:
+    path = series(tmp_path / "cpu.csv", spike=1200)
+    header, *rows = path.read_text().splitlines()
+    order = np.random.default_rng(SEED).permutation(ROWS)
+    mixed = tmp_path / "mixed.csv"
+    mixed.write_text("\n".join([header, *(rows[at] for at in order)]) + "\n")
+    said = run(path, mixed, "--scores", tmp_path / "out")
+    straight, crooked = (scores_of(tmp_path / "out" / name) for name in ("cpu.csv", "mixed.csv"))
+    assert crooked == [straight[at] for at in order]
+    assert said.count("all were judged in the order of their times") == 1
+    assert "mixed.csv: 1,500 rows, 2026-09-01 00:00:00 to 2026-09-06 04:55:00" in said
+
+
+def test_one_absurd_value_hides_nothing_later(tmp_path: Path) -> None:
+    path = series(tmp_path / "cpu.csv", spike=1200)
+    lines = path.read_text().splitlines()
+    freak = tmp_path / "freak.csv"
+    freak.write_text("\n".join([*lines[:101], lines[101].split(",")[0] + ",1e308", *lines[102:]]) + "\n")
+    found = json.loads(run(path, freak, "--json"))["series"]
+    told = [[(alert["time"], alert["tier"], alert["reason"]) for alert in one["alerts"]] for one in found]
+    assert told[0] == told[1]
+    assert told[0][0][:2] == ("2026-09-05 04:00:00", "page")
+
+
+@pytest.mark.parametrize("share", [1 / 7, 1 / 3])
+def test_a_day_is_found_where_rows_are_missing(tmp_path: Path, share: float) -> None:
+    random = np.random.default_rng(SEED)
+    at = np.arange(288 * 10)
+    values = 3 * np.sin(at * 2 * np.pi / 288) + random.normal(size=at.size)
+    kept = random.random(at.size) > share
+    rows = [f"{1_767_571_200 + 300 * row},{value:.3f}" for row, value in zip(at[kept], values[kept], strict=True)]
+    path = tmp_path / "holes.csv"
+    path.write_text("\n".join(["timestamp,value", *rows]) + "\n")
+    assert json.loads(run(path, "--json"))["series"][0]["period_seconds"] == 86_400
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("11/14/2023 22:13", "2023-11-14T22:13Z"),
+        ("14/11/2023 22:13:05", "2023-11-14T22:13:05Z"),
+        ("14.11.2023 9:05", "2023-11-14T09:05Z"),
+        ("02.11.2023", "2023-11-02"),
+        ("11/14/2023, 9:05 PM", "2023-11-14T21:05Z"),
+        ("11/14/2023 12:30 am", "2023-11-14T00:30Z"),
+        ("2023/1/4 9:05", "2023-01-04T09:05Z"),
+        ("2023-11-14 22:13:05.250+01:00", "2023-11-14T21:13:05.250Z"),
+    ],
+)
+def test_dates_are_read_as_people_write_them(tmp_path: Path, first: str, second: str) -> None:
+    path = tmp_path / "dates.csv"
+    path.write_text(f'timestamp,value\n"{first}",1\n')
+    (point,) = read_history(path, "timestamp", "value")
+    expected = datetime.fromisoformat(second)
+    assert point.at == (expected if expected.tzinfo else expected.replace(tzinfo=UTC)).timestamp()
+    assert point.written == first
+
+
+@pytest.mark.parametrize(
+    ("dates", "complaint"),
+    [
+        (["11/02/2023", "11/03/2023"], "does not say whether '11/02/2023' begins with the day or the month"),
+        (["11/14/2023", "14/11/2023"], "dates with the day first and others with the month first"),
+        (["11/14/2023", "2023-11-15x"], "line 3: '2023-11-15x' is no time"),
+        (["11/14/2023 25:00", "11/14/2023"], "line 2: '11/14/2023 25:00' is no time"),
+        (["1e999"], "line 2: '1e999' is no time"),
+    ],
+)
+def test_dates_that_can_be_read_in_two_ways_are_refused(tmp_path: Path, dates: list[str], complaint: str) -> None:
+    path = tmp_path / "dates.csv"
+    path.write_text("timestamp,value\n" + "".join(f"{date},1\n" for date in dates))
+    with pytest.raises(BotError) as refused:
+        read_history(path, "timestamp", "value")
+    assert complaint in refused.value.message
+    assert "write 2026-11-02T03:00:00Z" in refused.value.message
