@@ -1,5 +1,6 @@
 """What would turn the reference into what is seen now: a unit change, a fill, a swap …, and in which segment."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,7 +15,7 @@ from bot.statistics.drift import compare_frames
 from bot.statistics.fault import ALL_ROWS, SURE
 from bot.statistics.fault_places import ColumnSwap, PlacedFault, explain_in_segments, explain_swap
 from bot.statistics.fault_rows import rows_hit, undone
-from bot.statistics.wording import number, percent, with_note
+from bot.statistics.wording import category, number, percent, with_note
 
 FOUND, CHANGED, NONE = "fault found", "changed, no known fault", "none"
 MOST_EXPLAINED = 12
@@ -41,8 +42,9 @@ def run(question: Question) -> CheckResult:
         for name in list(moved)[:MOST_EXPLAINED]
         if (placed := explain_in_segments(then, now, name, segments)) is not None
     ]
+    texts = _texts({name: then[name] for name in both}, now)
     found.sort(key=lambda one: (one.fault.explained < CLEAR, -one.affected * one.fault.explained))
-    return _answer(question, sides, found, swaps, moved)
+    return _answer(question, sides, found, swaps, moved, texts)
 
 
 def _moved(question: Question, then: Mapping[str, Column], now: Mapping[str, Column]) -> dict[str, float]:
@@ -52,8 +54,39 @@ def _moved(question: Question, then: Mapping[str, Column], now: Mapping[str, Col
     return {one.feature: one.p_value for one in judged if min(one.adjusted, one.nulls_adjusted) < 0.01}  # noqa: PLR2004
 
 
+def _texts(then: Mapping[str, Column], now: Mapping[str, Column]) -> dict[str, tuple[float, str]]:
+    """Numbers that came as text: the share of cells that can't be read as one, and the most frequent of them."""
+    found = {}
+    for name, column in then.items():
+        if not is_numeric(column) or is_numeric(now[name]):
+            continue
+        cells = [str(cell) for cell in now[name].tolist() if cell is not None]
+        unread = Counter(cell for cell in cells if not _reads(cell))
+        if cells:
+            found[name] = sum(unread.values()) / len(cells), next(iter(unread.most_common(1)), ("",))[0]
+    return found
+
+
+def _reads(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _text_sentence(name: str, share: float, example: str) -> str:
+    such = f": {percent(share)} of its cells are no number, most of them {category(example)}" if share else ""
+    return f"{name} holds text where the reference has numbers{such}; ask `schema`"
+
+
 def _answer(
-    question: Question, sides: Sides, found: list[PlacedFault], swaps: list[ColumnSwap], moved: Mapping[str, float]
+    question: Question,
+    sides: Sides,
+    found: list[PlacedFault],
+    swaps: list[ColumnSwap],
+    moved: Mapping[str, float],
+    texts: Mapping[str, tuple[float, str]],
 ) -> CheckResult:
     rows = [
         (one.feature, one.fault.kind.value.replace("_", " "), percent(one.affected), _where(one), one.fault.undo)
@@ -61,10 +94,17 @@ def _answer(
     ]
     rows = [
         *((f"{one.first}, {one.second}", "swapped", "100 %", "everywhere", "swap them back") for one in swaps),
+        *(
+            (name, "text for numbers", percent(share), "everywhere", "store numbers")
+            for name, (share, _) in texts.items()
+        ),
         *rows,
     ]
     if swaps:
         verdict, sentence = FOUND, swaps[0].sentence
+    elif texts:
+        name, (share, example) = max(texts.items(), key=lambda one: one[1][0])
+        verdict, sentence = FOUND if share else CHANGED, _text_sentence(name, share, example)
     elif found:
         verdict, sentence = FOUND, _sentence(question, found[0], sides)
     elif any(p < 0.01 for p in moved.values()):  # noqa: PLR2004
@@ -76,7 +116,7 @@ def _answer(
         verdict, sentence = NONE, "No feature changed beyond chance, so there is no fault to name"
     if len(rows) > 1 and verdict == FOUND:
         sentence += f"; {len(rows)} features look faulty"
-    chart = _chart(question, sides, found[0] if found and not swaps else None, sentence, moved)
+    chart = _chart(question, sides, found[0] if found and not (swaps or texts) else None, sentence, moved)
     return sides.answer(
         verdict,
         sentence + ".",

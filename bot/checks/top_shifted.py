@@ -35,7 +35,8 @@ def run(question: Question) -> CheckResult:
     top = judged[0]
     said = top.sentence.rstrip(".")
     if shifted:
-        most = with_harm(f"{said}{unit_of(question, top.feature)}", told.words(top.feature))
+        unit = unit_of(question, top.feature) if said[-1].isdigit() else ""
+        most = with_harm(f"{said}{unit}", told.words(top.feature))
         sentence = f"{len(shifted)} of {len(judged)} features shifted, most of all {most}"
     else:
         sentence = f"None of {len(judged)} features shifted enough to matter (most: {said})"

@@ -17,6 +17,7 @@ from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import number, percent
 
 LEAST_CHANGE = 0.02
+MOST_UNJUDGED = 3
 UNIT_KINDS = frozenset({FaultKind.SCALED, FaultKind.CONVERTED})
 
 
@@ -46,20 +47,22 @@ def run(question: Question) -> CheckResult:
     sides = read_sides(question, features)
     if isinstance(sides, CheckResult):
         return sides
-    looked, short = [], None
+    looked, short, unjudged = [], None, []
     for name in features:
         one = _look(name, sides)
         if isinstance(one, _Looked):
             looked.append(one)
-        else:
-            short = one or short
+            continue
+        short = one or short
+        if why := f"{name} has too few values" if one else _changed_type(name, sides):
+            unjudged.append(why)
     if not looked:
         if short is not None:
             return sides.answer(TOO_FEW, short.sentence)
         raise BotError(f"{asked or 'No feature'} is not a number; `null_rate` and `drift` work on categories.")
     order = {"unit change": 0, "outside": 1, "ok": 2}
     looked.sort(key=lambda one: (order[one.verdict], -one.finding.outside.difference))
-    return _answer(question, sides, looked)
+    return _answer(question, sides, looked, "".join(f"; {why}" for why in unjudged[:MOST_UNJUDGED]))
 
 
 def _look(name: str, sides: Sides) -> _Looked | Shortfall | None:
@@ -73,7 +76,13 @@ def _look(name: str, sides: Sides) -> _Looked | Shortfall | None:
     return _Looked(name, finding, faults[0] if faults else None, (_median(then), _median(now)))
 
 
-def _answer(question: Question, sides: Sides, looked: list[_Looked]) -> CheckResult:
+def _changed_type(name: str, sides: Sides) -> str:
+    """Said of numbers that came as something else; a column that never was a number is none of ours."""
+    then = sides.then.columns.get(name)
+    return f"{name} is no longer a number, ask `schema`" if then is not None and is_numeric(then) else ""
+
+
+def _answer(question: Question, sides: Sides, looked: list[_Looked], unjudged: str) -> CheckResult:
     worst = looked[0]
     unit = unit_of(question, worst.feature)
     usual, rate = percent(worst.finding.outside.reference.value), percent(worst.finding.outside.current.value)
@@ -87,6 +96,7 @@ def _answer(question: Question, sides: Sides, looked: list[_Looked]) -> CheckRes
     else:
         sentence = f"{worst.feature}: {medians}; {outside}"
         sentence += f"; {worst.fault.sentence}" if worst.fault else ""
+    sentence += unjudged
     chart = distributions(
         sides.then.columns[worst.feature],
         sides.now.columns[worst.feature],

@@ -347,12 +347,13 @@ def _snapped(value: float, ends: float) -> float:
 
 
 def _number_sentence(name: str, then: NumericProfile, now: NumericProfile) -> str:
-    ends = max(abs(side.quantile(share)) for side in (then, now) for share in (0.05, 0.95))
-    was, is_now = (number(_snapped(side.quantile(0.5), ends)) for side in (then, now))
+    ends = [max(abs(side.quantile(share)) for share in (0.05, 0.95)) for side in (then, now)]
+    size = min(end for end in ends if end > 0) if any(ends) else 0.0
+    was, is_now = (number(_snapped(side.quantile(0.5), size)) for side in (then, now))
     if was != is_now:
         return f"{name}: median {was} → {is_now}"
     spans = [
-        " to ".join(number(_snapped(side.quantile(share), ends)) for share in (0.05, 0.95)) for side in (then, now)
+        " to ".join(number(_snapped(side.quantile(share), size)) for share in (0.05, 0.95)) for side in (then, now)
     ]
     return f"{name}: median {was} as before, nine rows in ten {spans[0]} → {spans[1]}"
 

@@ -27,7 +27,8 @@ class Shortfall:
 
 
 def too_few_rows(have: int, need: int, where: str = "the current window") -> Shortfall:
-    return Shortfall(Reason.TOO_FEW_ROWS, f"Only {have:,} rows in {where}; {need:,} needed.", have, need)
+    counted = f"Only {have:,} rows in {where}" if have else f"No row of {where} has what is asked for"
+    return Shortfall(Reason.TOO_FEW_ROWS, f"{counted}; {need:,} needed.", have, need)
 
 
 def too_few_windows(have: int, need: int) -> Shortfall:

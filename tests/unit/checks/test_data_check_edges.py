@@ -99,3 +99,33 @@ def test_an_empty_reference_is_said(tmp_path, line):
     found = ask(prepare(tmp_path, columns(1000), empty), line)
     assert "to compare with" in found.sentence
     assert found.verdict in {"no data", "not fit"}
+
+
+def test_text_among_numbers_is_named_as_the_cause(tmp_path):
+    cells = [None if at % 50 == 0 else "n/a" if at % 3 == 0 else f"{at}.5" for at in range(1000)]
+    now = columns(1000) | {"amount": np.asarray(cells, dtype=object)}
+    folder = prepare(tmp_path, now, columns(5000, 2))
+    for line in ("cause", "cause feature=amount"):
+        found = ask(folder, line)
+        assert found.verdict == "fault found"
+        assert "amount holds text where the reference has numbers: 33 % of its cells are no number" in found.sentence
+        assert "most of them n/a; ask `schema`" in found.sentence
+
+
+def test_a_feature_that_can_not_be_judged_is_not_passed_over(tmp_path):
+    for amount, words in ((np.full(1000, np.nan), "amount has too few values"), (["x"] * 1000, "no longer a number")):
+        now = columns(1000) | {"amount": np.asarray(amount, dtype=object if isinstance(amount, list) else None)}
+        now["age"] = np.random.default_rng(1).normal(40, 5, 1000)
+        then = columns(5000, 2) | {"age": np.random.default_rng(2).normal(40, 5, 5000)}
+        folder = prepare(tmp_path, now, then)
+        text = (folder / "muster.yaml").read_text().replace("amount: {}", "amount: {unit: EUR}, age: {}")
+        (folder / "muster.yaml").write_text(text)
+        assert words in ask(folder, "range").sentence
+        assert "% EUR" not in ask(folder, "top_shifted").sentence
+
+
+def test_values_beside_absurd_ones_keep_their_size(tmp_path):
+    now = columns(1000)
+    now["amount"] = np.where(np.arange(1000) % 3 == 0, 1e308, np.where(np.arange(1000) % 3 == 1, -1e308, now["amount"]))
+    said = ask(prepare(tmp_path, now, columns(5000, 2)), "drift feature=amount").sentence
+    assert "nine rows in ten 0 to 0" not in said
