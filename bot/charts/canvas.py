@@ -4,6 +4,7 @@ Texts come from elsewhere (column names, categories, titles): they are shown as 
 signs the font lacks become a box. No state of matplotlib's is changed, so that charts can be drawn in any thread.
 """
 
+import re
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ MARGIN = 0.13
 _TITLE_LINES = 3
 _DRAWING = threading.Lock()
 _BOX = "\u25a1"
+_PERCENT, _KEPT = re.compile(r"(?<=\d) (?=%)"), "\x00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class Canvas:
 
         self.figure = Figure(figsize=(WIDTH, height), dpi=DPI, facecolor="white")
         self._agg = FigureCanvasAgg(self.figure)
-        lines = self._wrapped(readable(clip(title, 300)))
+        lines = self._wrapped(readable(clip(title, 300)).replace("`", ""))
         head = 0.16 + 0.25 * len(lines)
         self._legend_at = 1 - (head + 0.02) / (height + head)
         room = head + (0.32 if legend else 0)
@@ -73,7 +75,8 @@ class Canvas:
         self.axes.set_axisbelow(True)
 
     def _wrapped(self, title: str) -> list[str]:
-        """The title's words in as many lines as they need, the last one cut when there are too many."""
+        """The title's words in as many lines as they need, the last one cut when there are too many. A number and its
+        percent sign stay together."""
         probe = self.figure.text(0, 0, "", fontsize=TITLE, fontweight="bold", parse_math=False)
         agg: Any = self._agg
         renderer = agg.get_renderer()
@@ -84,8 +87,8 @@ class Canvas:
             return bool(probe.get_window_extent(renderer).width <= room)
 
         lines: list[str] = []
-        for word in title.split():
-            rest = word
+        for word in _PERCENT.sub(_KEPT, title).split():
+            rest = word.replace(_KEPT, " ")
             if lines and fits(f"{lines[-1]} {rest}"):
                 lines[-1] += f" {rest}"
                 continue

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from bot.charts.canvas import CURRENT, HATCH, INK, REFERENCE, REFERENCE_DARK, Canvas, Chart, nothing_to_draw
-from bot.charts.numbers import Floats, clip, distinct, finite, human, listed, nice_ticks, percent
+from bot.charts.numbers import Floats, clip, distinct, finite, human, listed, nice_ticks, percent, written_out
 
 TAIL = 0.002
 UNDONE = (0, (3, 1.5))
@@ -82,7 +82,7 @@ def distributions(
     written = [f"{clip(name, 20)}: {_rows(size)}" for name, size in zip(names, sizes, strict=True)]
     if limit:
         x = float(axis.place(np.array([limit[0]]))[0])
-        handles += canvas.axes.plot([x, x], [0, top * 1.32], color=INK, linewidth=1.8, linestyle=":")
+        handles += canvas.axes.plot([x, x], [0, top * 1.06], color=INK, linewidth=1.8, linestyle=":")
         written.append(clip(limit[1], 24))
     if mended.size:
         handles.append(_line())
@@ -123,7 +123,7 @@ def _mark_medians(canvas: Canvas, axis: Axis, medians: list[tuple[float, bool]],
     placed = axis.place(np.array(values, dtype=np.float64))
     start, span = float(axis.edges[0]), float(axis.edges[-1] - axis.edges[0])
     apart = abs(float(placed[-1] - placed[0])) / span
-    for x, word, (_, now) in zip(placed.tolist(), distinct(values), medians, strict=True):
+    for x, word, (_, now) in zip(placed.tolist(), _words(values), medians, strict=True):
         share = (x - start) / span
         first = (x, now) == min((at, is_now) for at, (_, is_now) in zip(placed.tolist(), medians, strict=True))
         close = len(medians) > 1 and apart < _LABEL_ROOM
@@ -145,6 +145,11 @@ def _mark_medians(canvas: Canvas, axis: Axis, medians: list[tuple[float, bool]],
         )
 
 
+def _words(values: list[float]) -> list[str]:
+    words = [written_out(value) for value in values]
+    return words if len(set(words)) == len(set(values)) else distinct(values)
+
+
 def _patch(*, now: bool) -> Any:  # noqa: ANN401
     from matplotlib.patches import Patch  # noqa: PLC0415
 
@@ -160,7 +165,7 @@ def _line() -> Any:  # noqa: ANN401
 
 
 def _rows(size: int) -> str:
-    return "no rows" if not size else f"{human(size)} rows" if size != 1 else "1 row"
+    return "no rows" if not size else f"{written_out(size)} rows" if size != 1 else "1 row"
 
 
 def _spread(side: Floats) -> str:

@@ -29,6 +29,11 @@ def human(value: float) -> str:
     return f"{sign}{_digits(size)}" if size else "0"
 
 
+def written_out(value: float) -> str:
+    """A number beside a sentence that has it too: `5,416` up to a hundred thousand, else as `human`."""
+    return f"{value:,.0f}".replace("-", "−") if 1000 <= abs(value) < 100_000 else human(value)  # noqa: PLR2004
+
+
 def distinct(values: Sequence[float]) -> list[str]:
     """Words for numbers on one axis: as `human`, with as many digits as different numbers need to differ."""
     words = [human(value) for value in values]

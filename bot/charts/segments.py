@@ -5,10 +5,12 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 from bot.charts.canvas import CURRENT, HATCH, INK, MUTED, REFERENCE, Canvas, Chart, nothing_to_draw
-from bot.charts.numbers import as_floats, clip, human, nice_ticks, percent
+from bot.charts.numbers import as_floats, clip, human, nice_ticks, percent, written_out
 
 MOST = 12
 _THICK = 0.62
+LEAST_SHARE = 0.02
+"""What an axis of shares reaches at least: the intervals of bars that are all 0 would else fill it."""
 
 
 def bars(
@@ -35,9 +37,9 @@ def bars(
     if not found:
         return nothing_to_draw(title, "No values to draw.")
     kept = _kept(found, chosen)
-    write = _percent if percent else human
+    write = _percent if percent else written_out
     canvas = Canvas(title, height=0.75 + 0.36 * len(kept))
-    low, high = _extent(kept)
+    low, high = _extent(kept, LEAST_SHARE if percent else None)
     for at, (name, value, interval) in enumerate(kept):
         marked = name in chosen
         _bar(canvas, at, value, marked=marked)
@@ -46,7 +48,7 @@ def bars(
             canvas.axes.plot(interval, [at, at], color=INK, linewidth=1.5, marker="|", markersize=7)
             end = max(value, *interval)
         _number(canvas, at, max(end, 0.0), write(value), high - low, marked=marked)
-    _finish(canvas, [name for name, _, _ in kept], low, high, write, label)
+    _finish(canvas, [name for name, _, _ in kept], low, high, _percent if percent else human, label)
     more = len(found) - len(kept)
     if more:
         canvas.x_label(f"{label + '; ' if label else ''}{more} more not shown")

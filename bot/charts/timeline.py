@@ -32,6 +32,7 @@ _STEPS = tuple(
         172800,
         432000,
         604800,
+        1209600,
     )
 )
 _MONTHS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400)
@@ -84,7 +85,8 @@ def series(
         _span(canvas, span, (first, last, low, high))
     rows = _moments(canvas, start, events, fired, (first, last, low, high))
     canvas.axes.set_xlim(first, last)
-    canvas.axes.set_ylim(low, high + (high - low) * 0.11 * rows)
+    # A line along the very bottom would lie under the frame.
+    canvas.axes.set_ylim(low - (high - low) * 0.015, high + (high - low) * 0.11 * rows)
     write = as_percent if percent else human
     at = nice_ticks(low, high, 5)
     canvas.y_ticks(at, [write(tick) for tick in at] if percent else distinct(at))
@@ -254,7 +256,7 @@ def _legend(canvas: Canvas, label: str, *, band: bool, outside: bool) -> None:
     from matplotlib.patches import Patch  # noqa: PLC0415
 
     handles: list[Any] = [Line2D([], [], color=INK, linewidth=1.8, marker="o", markersize=4.5)]
-    labels = [clip(label, 40)]
+    labels = [clip(label, 44)]
     if band:
         handles.append(Patch(facecolor=BAND, edgecolor=REFERENCE_DARK, linestyle="--"))
         labels.append("usual")

@@ -67,8 +67,10 @@ def read_pair(
     if now.frame.rows == 0:
         return sides.answer(NO_DATA, f"{question.model.name} has no rows {span(start, end)}. {longer(end - start)}")
     if not then.known.any():
-        what = "a label yet" if then.frame.rows else "rows"
-        return sides.answer(NO_DATA, f"There is nothing to compare with: {reference} has no row with {what}.")
+        what = "row with a label yet" if then.frame.rows else "rows"
+        place = "data.holdout" if against == "holdout" else "data.labels"
+        hint = f"Look at what `{place}` in muster.yaml points to."
+        return sides.answer(NO_DATA, f"There is nothing to compare with: {reference} has no {what}. {hint}")
     pair = Pair(sides, now, then)
     if now.share < LEAST_LABELLED:
         hint = f"Only {pair.labelled} yet; a fall seen in so few would be label delay."

@@ -10,7 +10,7 @@ from bot.charts import bars
 from bot.checks.contract import MOST_ROWS, NO_DATA, CheckResult
 from bot.checks.outcome import outcome_of
 from bot.checks.registry import Params, Question
-from bot.checks.windows import against_of, features_of, longer, span, window_of
+from bot.checks.windows import against_of, features_of, longer, nothing_to_compare, span, window_of
 from bot.data import OutcomeColumn
 from bot.statistics.drift import rows_to_see_shift, shift_seen_by_rows
 from bot.statistics.rates import share_seen_by_rows
@@ -36,8 +36,9 @@ def run(question: Question) -> CheckResult:
     features = max(1, len(features_of(question)))
     if not have or not then:
         missing = f"{question.model.name} has no rows {span(start, end)}. {longer(end - start)}"
-        nothing = f"There is nothing to compare with: {against.words} has no rows."
-        return CheckResult(NO_DATA, nothing if have else missing, window_start=start, window_end=end)
+        return CheckResult(
+            NO_DATA, nothing_to_compare(against) if have else missing, window_start=start, window_end=end
+        )
     need = rows_to_see_shift(shift, reference_rows=then, features=features)
     seen = shift_seen_by_rows(have, reference_rows=then, features=features)
     parts = _parts(question, start, end)

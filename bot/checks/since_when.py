@@ -191,4 +191,4 @@ def _mean(now: _Buckets, part: slice) -> float:
 
 def _clock(moment: datetime, end: datetime) -> str:
     rounded = moment.replace(microsecond=0)
-    return f"{rounded:%H:%M}" if end - moment < DAY else f"{rounded:%d %b %H:%M}"
+    return f"{rounded:%H:%M}" if end - moment < DAY else f"{rounded.day} {rounded:%b %H:%M}"

@@ -77,6 +77,16 @@ class Against:
     words: str
 
 
+def nothing_to_compare(against: Against) -> str:
+    """Say that the other side is empty, and where to look."""
+    todo = (
+        "Look at what `data.reference` in muster.yaml points to"
+        if against.part == "reference"
+        else "Name rows to compare with as `data.reference` in muster.yaml"
+    )
+    return f"There is nothing to compare with: {against.words} has no rows. {todo}."
+
+
 def against_of(question: Question, start: datetime, end: datetime) -> Against:
     if question.rows.data.reference:
         return Against("reference", None, None, "the reference")
@@ -116,7 +126,7 @@ def read_sides(question: Question, columns: Sequence[str], *, most: int | None =
     if now.rows == 0:
         return sides.answer(NO_DATA, f"{question.model.name} has no rows {span(start, end)}. {longer(end - start)}")
     if then.rows == 0:
-        return sides.answer(NO_DATA, f"There is nothing to compare with: {reference} has no rows.")
+        return sides.answer(NO_DATA, nothing_to_compare(against))
     if now.rows < LEAST_ROWS:
         need = rows_to_see_shift(SEEN_SHIFT, reference_rows=then.rows) or LEAST_ROWS
         sentence = f"Only {now.rows:,} rows {span(start, end)}; {need:,} needed to see a shift of {SEEN_SHIFT} sigma."
