@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bot.charts.canvas import CURRENT, GRID, MUTED, REFERENCE, REFERENCE_DARK, Canvas, Chart, nothing_to_draw
-from bot.charts.numbers import clip, human, nice_ticks, percent
+from bot.charts.numbers import clip, nice_ticks, percent, written_out
 
 Point = tuple[float, float, float, float, int]
 """Mean probability said, share that happened, the lower and upper end of its interval, rows."""
@@ -40,7 +40,9 @@ def reliability(
     ):
         if side:
             _draw(canvas, side, colour, dark, marker)
-            handles.append((_handle(colour, marker), f"{clip(name, 20)}: {human(sum(one[4] for one in side))} rows"))
+            handles.append(
+                (_handle(colour, marker), f"{clip(name, 20)}: {written_out(sum(one[4] for one in side))} rows")
+            )
     span = high - low
     canvas.write(low + 0.97 * span, low + 0.04 * span, "says too much", ha="right", va="bottom", color=MUTED)
     canvas.write(low + 0.03 * span, low + 0.96 * span, "says too little", ha="left", va="top", color=MUTED)

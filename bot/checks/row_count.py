@@ -74,7 +74,7 @@ def _answer(
         [at + (end - start) for at, _ in shown],
         [size for _, size in shown],
         title=sentence,
-        label="rows" if "windows" in reference else f"rows, {reference}",
+        label="rows" if "windows" in reference else f"rows, {reference.partition(' in ')[0]}",
         lower=lower,
         upper=upper,
     )

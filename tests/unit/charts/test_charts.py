@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.charts import bars, categories, distributions, ranking, scattered, series
-from bot.charts.canvas import MOST_ALT, readable
+from bot.charts.canvas import MOST_ALT, Canvas, readable
 from bot.charts.histogram import axis_of
-from bot.charts.numbers import as_floats, clip, distinct, human, nice_ticks, percent
+from bot.charts.numbers import as_floats, clip, distinct, human, nice_ticks, percent, written_out
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 HOSTILE = "$\\frac{1}{ <!channel> \x00\u202e 漢字 🔥 $x_2^"
@@ -226,3 +226,20 @@ def test_a_limit_is_on_the_axis_also_where_no_value_reaches_it():
 
 def test_huge_ticks_stay_short():
     assert distinct([9e99, 9.01e99, 1e100]) == ["9.00e+99", "9.01e+99", "1.00e+100"]
+
+
+def test_a_number_keeps_its_percent_sign_and_ticks_are_no_part_of_a_title():
+    lines = Canvas(f"{'word ' * 10}97 % of `amount`", height=1.0)
+    (title,) = lines.figure.texts
+    assert not any(line.startswith("%") for line in title.get_text().splitlines())
+    assert title.get_text().split() == [*["word"] * 10, "97", "%", "of", "amount"]
+    for words in range(6, 14):
+        shown = Canvas(f"{'word ' * words}97 % of rows", height=1.0).figure.texts[0].get_text()
+        assert "97 %" in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(5416, "5,416"), (1030, "1,030"), (-20_000, "−20,000"), (999.4, "999"), (2e6, "2 M")]
+)
+def test_counts_are_written_out_as_in_the_sentence(value, words):
+    assert written_out(value) == words
