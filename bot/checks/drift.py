@@ -47,7 +47,9 @@ def _answer(
     found = weighed.drifts
     judged = [one for one in found if one.shortfall is None or one.drifted]
     if not judged:
-        return sides.answer(TOO_FEW, found[0].sentence + "." if found else "The reference has none of these columns.")
+        return sides.answer(
+            TOO_FEW, found[0].sentence.rstrip(".") + "." if found else "The reference has none of these columns."
+        )
     moved = [one for one in judged if one.drifted]
     if judged[0].feature not in sides.now.columns:
         close = read_sides(question, [judged[0].feature])

@@ -424,6 +424,15 @@ def _plain(name: str, column: Any, notes: list[str]) -> NDArray[Any]:  # noqa: A
         values = values.astype("datetime64[us]")
         values[missing] = np.datetime64("NaT")
         return values
-    values = values.astype(object)
-    values[missing] = None
-    return values
+    return _as_cells(values, missing)
+
+
+def _as_cells(values: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[Any]:
+    """Text, flags and the like as they are; lists and records as text, since cells are compared one by one."""
+    cells = values.astype(object)
+    cells[missing] = None
+    known = np.flatnonzero(~missing)
+    if known.size and isinstance(cells[known[0]], (list, dict, np.ndarray)):
+        for at in known.tolist():
+            cells[at] = str(cells[at].tolist() if isinstance(cells[at], np.ndarray) else cells[at])
+    return cells

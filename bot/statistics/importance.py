@@ -19,6 +19,7 @@ from bot.statistics.wording import percent
 LEAST_ROWS, MOST_ROWS = 500, 50_000
 LEAST_EXPLAINED = 0.3
 SWEEPS, RATE, SHRINK = 25, 0.3, 10.0
+LARGEST = 1e100
 SEED = 20261124
 
 
@@ -45,11 +46,11 @@ def fit_surrogate(
 ) -> Surrogate | Shortfall:
     """Fit the scores, numbers of shape (rows,), by the features, columns of the same shape.
 
-    Rows without a score don't count; of more than `most_rows` the same random ones are taken. A Shortfall of reason
-    `unexplained` says how little of the scores the features explain.
+    Rows without a score, or with one beyond what can be squared, don't count; of more than `most_rows` the same random
+    ones are taken. A Shortfall of reason `unexplained` says how little of the scores the features explain.
     """
     scores = as_numbers(score)
-    usable = np.flatnonzero(np.isfinite(scores))
+    usable = np.flatnonzero(np.abs(scores) < LARGEST)
     if usable.size < LEAST_ROWS:
         return too_few_rows(usable.size, LEAST_ROWS, "the reference (with a score)")
     chosen = np.random.default_rng(SEED).permutation(usable)[:most_rows]

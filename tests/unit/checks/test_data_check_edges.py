@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import duckdb
 import numpy as np
 import pytest
 
@@ -129,3 +130,13 @@ def test_values_beside_absurd_ones_keep_their_size(tmp_path):
     now["amount"] = np.where(np.arange(1000) % 3 == 0, 1e308, np.where(np.arange(1000) % 3 == 1, -1e308, now["amount"]))
     said = ask(prepare(tmp_path, now, columns(5000, 2)), "drift feature=amount").sentence
     assert "nine rows in ten 0 to 0" not in said
+
+
+def test_lists_in_a_column_are_compared_as_text(tmp_path):
+    folder = prepare(tmp_path, columns(1000), columns(5000, 2))
+    path = folder / "predictions.parquet"
+    with duckdb.connect() as connection:
+        connection.execute(f"CREATE TABLE rows AS SELECT * REPLACE ([country, 'x'] AS country) FROM '{path}'")
+        connection.execute(f"COPY rows TO '{path}'")
+    assert ask(folder, "schema").verdict == "changed"
+    assert ask(folder, "drift feature=country").verdict == "drifted"
