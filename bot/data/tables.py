@@ -482,6 +482,9 @@ def _first(error: Exception) -> str:
     return str(getattr(error, "orig", error)).strip().splitlines()[0][:300]
 
 
+_BROKEN_FILE = ("unable to open database file", "not a database", "disk image is malformed", "disk I/O error")
+
+
 def _why(part: Part, url: URL, error: DBAPIError, seconds: float) -> DataError:
     said = _first(error)
     if "statement timeout" in said or said == "interrupted":
@@ -490,4 +493,9 @@ def _why(part: Part, url: URL, error: DBAPIError, seconds: float) -> DataError:
         return UnreadableError(
             f"The {_shown(url)} can't be reached or ended the connection: {said}. Is it up? Then run the check again."
         )
-    return DataError(f"The {part} could not be read from the {_shown(url)}: {said}")
+    if any(words in said for words in _BROKEN_FILE):
+        return UnreadableError(
+            f"The {_shown(url)} could not be read: {said}. Is the file there, whole and readable for Muster? Then run"
+            " the check again."
+        )
+    return DataError(f"The {part} could not be read from the {_shown(url)}: {said}. Look at `data` in muster.yaml.")

@@ -6,6 +6,11 @@ import duckdb
 import numpy as np
 import pytest
 
+from bot.catalog.config import Limits
+from bot.catalog.load import load_catalog
+from bot.checks.catalogue import CHECKS
+from bot.checks.contract import CheckRequest
+from bot.checks.runner import run_check
 from tests.unit.checks import answers, loans
 from tests.unit.checks.test_data_checks import NOW, ask, columns
 
@@ -140,3 +145,21 @@ def test_lists_in_a_column_are_compared_as_text(tmp_path):
         connection.execute(f"COPY rows TO '{path}'")
     assert ask(folder, "schema").verdict == "changed"
     assert ask(folder, "drift feature=country").verdict == "drifted"
+
+
+@pytest.mark.parametrize("content", [None, b"no database" * 100])
+def test_a_sqlite_file_that_is_gone_or_broken_is_no_fault_of_the_configuration(tmp_path, monkeypatch, content):
+    folder = prepare(tmp_path, columns(100), columns(100, 2))
+    place = tmp_path / "gone" / "rows.db"
+    if content is not None:
+        place.parent.mkdir()
+        place.write_bytes(content)
+    monkeypatch.setenv("WAREHOUSE", f"sqlite:///{place}")
+    settings = (folder / "muster.yaml").read_text().replace(".parquet", "")
+    settings = settings.replace("data:\n", "data:\n      database: {env: WAREHOUSE}\n", 1)
+    (folder / "muster.yaml").write_text(settings)
+    check, params = CHECKS.read_line("drift")
+    model = load_catalog(folder / "muster.yaml").models[0]
+    asked = CheckRequest(check.name, params, model.name, NOW)
+    found = run_check(check, asked, model, base=folder, limits=Limits(), isolated=False)
+    assert (found.verdict, "Is the file there, whole" in found.sentence) == ("failed", True), found.sentence
