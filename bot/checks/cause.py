@@ -12,9 +12,9 @@ from bot.checks.windows import Sides, features_of, read_sides, unit_of
 from bot.statistics.changepoint import change_point
 from bot.statistics.columns import Column, as_numbers, count_categories, is_numeric
 from bot.statistics.drift import compare_frames
-from bot.statistics.fault import ALL_ROWS, SURE
-from bot.statistics.fault_places import ColumnSwap, PlacedFault, explain_in_segments, explain_swap
-from bot.statistics.fault_rows import rows_hit, undone
+from bot.statistics.faults.hypothesis import ALL_ROWS, SURE
+from bot.statistics.faults.places import ColumnSwap, PlacedFault, explain_in_segments, explain_swap
+from bot.statistics.faults.rows import rows_hit, undone
 from bot.statistics.wording import category, number, percent, with_note
 
 FOUND, CHANGED, NONE = "fault found", "changed, no known fault", "none"

@@ -10,8 +10,8 @@ from bot.checks.registry import FeatureParams, Question
 from bot.checks.windows import MOST_COMPARED, Sides, answer_of, features_of, read_sides, unit_of, weighed
 from bot.statistics.columns import count_categories, is_numeric
 from bot.statistics.drift import FeatureDrift, compare_frames, compare_profiles, fit_frame
-from bot.statistics.faults import explain_change
-from bot.statistics.harm import Weighed, with_harm
+from bot.statistics.faults.explain import explain_change
+from bot.statistics.scores.harm import Weighed, with_harm
 
 
 class DriftParams(FeatureParams):

@@ -11,7 +11,7 @@ from bot.checks.contract import MOST_ROWS, CheckResult
 from bot.checks.registry import Params, Question
 from bot.checks.windows import Sides, read_sides
 from bot.statistics.columns import Column, as_numbers, is_numeric
-from bot.statistics.fault import SURE
+from bot.statistics.faults.hypothesis import SURE
 from bot.statistics.rates import ShareChange, compare_shares
 from bot.statistics.wording import percent
 

@@ -18,7 +18,7 @@ from bot.checks.windows import features_of, span
 from bot.data import LABEL, Part
 from bot.statistics.columns import Column, Floats, as_numbers, count_categories, is_numeric
 from bot.statistics.drift import compare_frames
-from bot.statistics.fault_places import explain_in_segments
+from bot.statistics.faults.places import explain_in_segments
 from bot.statistics.maturity import maturity_now
 from bot.statistics.rates import compare_nulls, count_nulls
 from bot.statistics.shortfall import Shortfall

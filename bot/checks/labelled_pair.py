@@ -23,7 +23,7 @@ from bot.checks.labelled import (
 )
 from bot.checks.registry import Question
 from bot.checks.windows import Sides, features_of, longer, span, window_of
-from bot.statistics.fault import SURE
+from bot.statistics.faults.hypothesis import SURE
 from bot.statistics.performance import Measure, PerformanceChange, compare_performance
 from bot.statistics.shortfall import Shortfall
 

@@ -4,7 +4,7 @@ from bot.charts import bars
 from bot.checks.contract import MOST_ROWS, CheckResult
 from bot.checks.registry import FeatureParams, Question
 from bot.checks.windows import features_of, read_sides, span
-from bot.statistics.fault import SURE
+from bot.statistics.faults.hypothesis import SURE
 from bot.statistics.rates import ShareChange, compare_nulls
 from bot.statistics.wording import percent
 

@@ -18,7 +18,7 @@ from bot.checks.registry import Params, Question
 from bot.checks.windows import longer, unit_of
 from bot.core.errors import BotError
 from bot.statistics.attribution import SegmentEffect, attribute
-from bot.statistics.fault import SURE
+from bot.statistics.faults.hypothesis import SURE
 from bot.statistics.performance import (
     LOWER_IS_BETTER,
     Measure,

@@ -13,7 +13,7 @@ from bot.checks.registry import FeatureParams, Question
 from bot.checks.windows import LEAST_ROWS, longer, span, unit_of, window_of
 from bot.statistics.changepoint import LEAST_BUCKETS, ChangePoint, change_point
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
-from bot.statistics.fault import SURE
+from bot.statistics.faults.hypothesis import SURE
 from bot.statistics.wording import number, percent
 
 BACK = 12

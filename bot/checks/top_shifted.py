@@ -6,7 +6,7 @@ from bot.checks.registry import Question
 from bot.checks.windows import answer_of, features_of, read_sides, unit_of, weighed
 from bot.core.errors import BotError
 from bot.statistics.drift import FeatureDrift, compare_frames
-from bot.statistics.harm import Weighed, with_harm
+from bot.statistics.scores.harm import Weighed, with_harm
 
 
 def run(question: Question) -> CheckResult:

@@ -10,8 +10,8 @@ from bot.checks.registry import FeatureParams, Question
 from bot.checks.windows import Sides, features_of, read_sides, unit_of
 from bot.core.errors import BotError
 from bot.statistics.columns import Column, as_numbers, is_numeric
-from bot.statistics.fault import SURE, FaultHypothesis, FaultKind
-from bot.statistics.faults import explain_change
+from bot.statistics.faults.explain import explain_change
+from bot.statistics.faults.hypothesis import SURE, FaultHypothesis, FaultKind
 from bot.statistics.ranges import RangeFinding, check_range
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import number, percent

@@ -12,7 +12,7 @@ from bot.checks.registry import Question
 from bot.core.errors import BotError
 from bot.data import Frame, ModelRows, Part
 from bot.statistics.drift import FeatureDrift, rows_to_see_shift
-from bot.statistics.harm import Weighed, answers_of, weigh
+from bot.statistics.scores.harm import Weighed, answers_of, weigh
 from bot.statistics.shortfall import Shortfall
 
 BEFORE = 7

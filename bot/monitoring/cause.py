@@ -14,9 +14,9 @@ from bot.monitoring.sides import Mask, Sides, null_mask, picture, stamps_of
 from bot.statistics.attribution import Segment, attribute
 from bot.statistics.columns import Column, as_numbers, category_text, count_categories, is_numeric
 from bot.statistics.distances import ks_exact
-from bot.statistics.fault import FaultHypothesis
-from bot.statistics.fault_places import explain_in_segments
-from bot.statistics.faults import explain_change
+from bot.statistics.faults.explain import explain_change
+from bot.statistics.faults.hypothesis import FaultHypothesis
+from bot.statistics.faults.places import explain_in_segments
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import percent
 

@@ -17,11 +17,11 @@ from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, as_numbers, is_numeric
 from bot.statistics.drift import FeatureDrift, compare_frames
-from bot.statistics.fault import REMEDIES, SURE, FaultHypothesis, FaultKind
-from bot.statistics.faults import explain_change
-from bot.statistics.harm import Weighed, answers_of, weigh, with_harm
+from bot.statistics.faults.explain import explain_change
+from bot.statistics.faults.hypothesis import REMEDIES, SURE, FaultHypothesis, FaultKind
 from bot.statistics.ranges import RangeFinding, check_range
 from bot.statistics.rates import ShareChange, compare_nulls
+from bot.statistics.scores.harm import Weighed, answers_of, weigh, with_harm
 from bot.statistics.shortfall import Reason, Shortfall
 from bot.statistics.wording import percent
 

@@ -17,7 +17,7 @@ from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
 from bot.statistics.groups import code_both
-from bot.statistics.multivariate import MOST_ROWS, Multivariate, judge_multivariate
+from bot.statistics.relations.multivariate import MOST_ROWS, Multivariate, judge_multivariate
 from bot.statistics.shortfall import Reason, Shortfall
 from bot.statistics.wording import percent
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import category_text
-from bot.statistics.fault import FaultHypothesis, FaultKind
+from bot.statistics.faults.hypothesis import FaultHypothesis, FaultKind
 from bot.statistics.wording import number, percent, with_note
 
 

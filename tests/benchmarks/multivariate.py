@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.drift import compare_frames
-from bot.statistics.multivariate import Multivariate, judge_multivariate
+from bot.statistics.relations.multivariate import Multivariate, judge_multivariate
 from tests.unit.statistics.related import CALM, FAULTS, Draw, Rows, tenants
 
 RATES = (0.05, 0.01, 0.0027)

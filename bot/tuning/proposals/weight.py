@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Column, category_text
-from bot.statistics.harm import answers_of
-from bot.statistics.importance import Surrogate, fit_surrogate, importance_words
+from bot.statistics.scores.harm import answers_of
+from bot.statistics.scores.importance import Surrogate, fit_surrogate, importance_words
 from bot.statistics.wording import percent
 from bot.tuning.proposals.facts import Facts, Kind
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bot.statistics.fault import FaultKind
+from bot.statistics.faults.hypothesis import FaultKind
 
 SCALES = (1.609344, 2.54, 10.0, 12.0, 24.0, 60.0, 100.0, 1000.0, 3600.0, 1024.0)
 

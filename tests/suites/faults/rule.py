@@ -12,7 +12,7 @@ half of that distance.
 
 import numpy as np
 
-from bot.statistics.fault import FaultKind
+from bot.statistics.faults.hypothesis import FaultKind
 from tests.suites.faults import injections
 
 CRITICAL = 1.36

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from bot.statistics.faults import explain_change
+from bot.statistics.faults.explain import explain_change
 from tests.suites.faults.cases import cases, clean_windows
 from tests.suites.faults.rule import identifiable, right
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.statistics.fault import FaultKind
-from bot.statistics.faults import explain_change, explain_profiles
+from bot.statistics.faults.explain import explain_change, explain_profiles
+from bot.statistics.faults.hypothesis import FaultKind
 from bot.statistics.profiles import fit_numeric, profile_like
 
 SIZES = st.integers(0, 300)

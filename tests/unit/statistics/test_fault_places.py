@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bot.statistics.fault import FaultKind
-from bot.statistics.fault_places import explain_in_segments, explain_swap
+from bot.statistics.faults.hypothesis import FaultKind
+from bot.statistics.faults.places import explain_in_segments, explain_swap
 
 COUNTRIES = np.array(["DE", "FR", "US", "IT"], dtype=object)
 LEVELS = {"DE": 1.0, "FR": 1.4, "US": 0.7, "IT": 1.1}

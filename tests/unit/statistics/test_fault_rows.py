@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from bot.statistics.fault_rows import rows_hit, undone
-from bot.statistics.faults import explain_change
+from bot.statistics.faults.explain import explain_change
+from bot.statistics.faults.rows import rows_hit, undone
 
 
 @pytest.mark.parametrize("factor", [100.0, 0.001, -1.0])

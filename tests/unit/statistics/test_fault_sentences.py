@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from bot.statistics.fault import FaultKind
-from bot.statistics.faults import explain_change
+from bot.statistics.faults.explain import explain_change
+from bot.statistics.faults.hypothesis import FaultKind
 from bot.statistics.wording import category, percent, with_note
 
 THEN, NOW = 12_000, 3000

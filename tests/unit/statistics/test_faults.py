@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bot.statistics.faults import FaultKind, explain_change
+from bot.statistics.faults.explain import FaultKind, explain_change
 from bot.statistics.wording import number, percent
 
 THEN, NOW = 20_000, 5_000

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.statistics.drift import compare_frames
-from bot.statistics.harm import Harm, answers_of, harm_words, induced_by, weigh
-from bot.statistics.importance import Surrogate, fit_surrogate, importance_words
+from bot.statistics.scores.harm import Harm, answers_of, harm_words, induced_by, weigh
+from bot.statistics.scores.importance import Surrogate, fit_surrogate, importance_words
 from bot.statistics.shortfall import Reason, Shortfall
 
 ROWS = 4000

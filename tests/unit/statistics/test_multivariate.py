@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.catalog.config import LEAST_RELATED
 from bot.statistics.drift import compare_frames
-from bot.statistics.multivariate import LEAST_WINDOWS, judge_multivariate
+from bot.statistics.relations.multivariate import LEAST_WINDOWS, judge_multivariate
 from bot.statistics.shortfall import Reason
 from tests.suites.faults.tables import read
 from tests.unit.statistics.related import CALM, less_alike, tenants, turned, wrongly_joined

@@ -6,7 +6,7 @@ import numpy as np
 
 from bot.statistics.columns import Floats
 from bot.statistics.distances import effective_rows, ks_exact
-from bot.statistics.fault import ALL_ROWS, LEAST_EXPLAINED, LEAST_ROWS, FaultHypothesis, FaultKind
+from bot.statistics.faults.hypothesis import ALL_ROWS, LEAST_EXPLAINED, LEAST_ROWS, FaultHypothesis, FaultKind
 from bot.statistics.rates import compare_shares
 from bot.statistics.wording import percent
 

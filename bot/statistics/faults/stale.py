@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Floats
-from bot.statistics.fault import LEAST_ROWS, REMEDIES, FaultHypothesis, FaultKind
-from bot.statistics.stuck import stuck
+from bot.statistics.faults.hypothesis import LEAST_ROWS, REMEDIES, FaultHypothesis, FaultKind
+from bot.statistics.faults.stuck import stuck
 from bot.statistics.wording import percent
 
 REMEDY = REMEDIES[FaultKind.STALE]

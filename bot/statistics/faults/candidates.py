@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Floats
-from bot.statistics.fault import LEAST_SHARE, FaultKind, filled, log_odds_moved
-from bot.statistics.fault_fit import Comparison
+from bot.statistics.faults.fit import Comparison
+from bot.statistics.faults.hypothesis import LEAST_SHARE, FaultKind, filled, log_odds_moved
 from bot.statistics.wording import number, percent
 
 LARGEST = 1e307

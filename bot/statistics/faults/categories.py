@@ -16,7 +16,8 @@ import numpy as np
 
 from bot.statistics.columns import Column, Floats
 from bot.statistics.distances import category_table, effective_rows
-from bot.statistics.fault import (
+from bot.statistics.faults.fit import MOST_ROWS_COUNTED, unusual
+from bot.statistics.faults.hypothesis import (
     LEAST_EXPLAINED,
     LEAST_ROWS,
     LEAST_SHARE,
@@ -27,7 +28,6 @@ from bot.statistics.fault import (
     matches,
     null_burst,
 )
-from bot.statistics.fault_fit import MOST_ROWS_COUNTED, unusual
 from bot.statistics.profiles import CategoricalProfile, fit_categorical
 from bot.statistics.wording import LONGEST_NAME, category, percent
 

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Floats
-from bot.statistics.encoding import Encoded
-from bot.statistics.moments import Moments
+from bot.statistics.relations.encoding import Encoded
+from bot.statistics.relations.moments import Moments
 
 Flags = NDArray[np.bool_]
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Floats
-from bot.statistics.fault import LEAST_SHARE, REMEDIES, FaultHypothesis, FaultKind
+from bot.statistics.faults.hypothesis import LEAST_SHARE, REMEDIES, FaultHypothesis, FaultKind
 from bot.statistics.wording import number, percent
 
 SHORTEST = 8

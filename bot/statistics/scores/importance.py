@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.statistics.bins import Bins, fit_bins
 from bot.statistics.columns import Column, Floats, as_numbers
+from bot.statistics.scores.bins import Bins, fit_bins
 from bot.statistics.shortfall import Reason, Shortfall, no_variation, too_few_rows
 from bot.statistics.wording import percent
 

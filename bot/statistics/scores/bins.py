@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
-from bot.statistics.encoding import codes_of
+from bot.statistics.relations.encoding import codes_of
 
 MOST_BINS, MOST_LEVELS = 20, 30
 LEAST_IN_A_BIN = 5

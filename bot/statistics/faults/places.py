@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from bot.statistics.attribution import Attribution, Segment, attribute
 from bot.statistics.columns import Column, Floats, as_numbers, category_text, is_numeric
 from bot.statistics.distances import ks_exact, ks_p_value
-from bot.statistics.fault import LEAST_ROWS, SURE, FaultHypothesis, FaultKind
-from bot.statistics.faults import explain_change
+from bot.statistics.faults.explain import explain_change
+from bot.statistics.faults.hypothesis import LEAST_ROWS, SURE, FaultHypothesis, FaultKind
 
 SEARCHED_ROWS = 50_000
 MOST_IN_PLACE = 0.9

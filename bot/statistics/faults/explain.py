@@ -8,9 +8,12 @@ reference.
 
 import numpy as np
 
-from bot.statistics.category_faults import explain_categories
 from bot.statistics.columns import Column, Floats, as_numbers, count_categories, is_numeric
-from bot.statistics.fault import (
+from bot.statistics.faults.candidates import Candidate, candidates
+from bot.statistics.faults.categories import explain_categories
+from bot.statistics.faults.fit import Comparison, Mixture
+from bot.statistics.faults.grain import coarser
+from bot.statistics.faults.hypothesis import (
     ALL_ROWS,
     LEAST_EXPLAINED,
     LEAST_ROWS,
@@ -21,11 +24,8 @@ from bot.statistics.fault import (
     matches,
     null_burst,
 )
-from bot.statistics.fault_candidates import Candidate, candidates
-from bot.statistics.fault_fit import Comparison, Mixture
-from bot.statistics.grain import coarser
+from bot.statistics.faults.stale import drawn_again, stale
 from bot.statistics.profiles import ExactProfile, NumericProfile
-from bot.statistics.stale import drawn_again, stale
 from bot.statistics.wording import percent
 
 POINTS = 4096

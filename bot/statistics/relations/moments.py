@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Floats
-from bot.statistics.encoding import Encoded, Matrix
+from bot.statistics.relations.encoding import Encoded, Matrix
 
 FOLDS = 4
 SEED = 20261124

@@ -14,8 +14,8 @@ import numpy as np
 
 from bot.statistics.columns import Column, Floats, as_numbers, category_text, count_categories, is_numeric
 from bot.statistics.drift import FeatureDrift
-from bot.statistics.importance import Surrogate, fit_surrogate
 from bot.statistics.rates import Interval
+from bot.statistics.scores.importance import Surrogate, fit_surrogate
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import number, percent
 

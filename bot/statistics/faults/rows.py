@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
-from bot.statistics.fault import ALL_ROWS, FaultHypothesis, FaultKind
+from bot.statistics.faults.hypothesis import ALL_ROWS, FaultHypothesis, FaultKind
 
 TAIL = 0.002
 CLOCK_HOURS = 24

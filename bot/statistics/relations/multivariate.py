@@ -16,10 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.statistics.broken_relations import Broken, Moved, changed_words, culprit, explain_window
 from bot.statistics.columns import Column, Floats
-from bot.statistics.encoding import Encoded, encode
-from bot.statistics.moments import FOLDS, Moments, moments_of
+from bot.statistics.relations.broken import Broken, Moved, changed_words, culprit, explain_window
+from bot.statistics.relations.encoding import Encoded, encode
+from bot.statistics.relations.moments import FOLDS, Moments, moments_of
 from bot.statistics.shortfall import Shortfall, no_variation, too_few_rows, too_few_windows
 from bot.statistics.wording import number
 

@@ -1,0 +1,1 @@
+"""Which columns belong together, and whether they still do."""

@@ -1,0 +1,1 @@
+"""What features mean for a model's scores, seen without the model."""
