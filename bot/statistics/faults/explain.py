@@ -29,6 +29,7 @@ from bot.statistics.profiles import ExactProfile, NumericProfile
 from bot.statistics.wording import percent
 
 POINTS = 4096
+TOLD_APART = 2.0**53  # beyond it, neighbouring whole numbers are one float64
 LARGEST = 1e290  # differences and multiples of larger values are no float64
 PRICE = 8.0
 """What naming any fault costs, in the units of the misfit."""
@@ -64,6 +65,7 @@ def explain_numbers(reference: Column, current: Column) -> list[FaultHypothesis]
     )
     if (cut := coarser(*sides)) is not None:
         return [cut, *found]  # before stale values, as fewer values repeat the more often
+    then, now = (np.where(np.abs(side) < TOLD_APART, side, np.nan) for side in (then, now))
     if (repeated := stale(then, now)) is not None:
         return [repeated, *found]
     again = drawn_again(then, now)

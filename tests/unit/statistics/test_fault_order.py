@@ -133,3 +133,10 @@ def test_tens_that_repeat_more_often_are_cut_and_not_stale():
     found = explain_change(then, seen)
     assert found[0].kind is FaultKind.TRUNCATED
     assert "cut to tens" in found[0].sentence
+
+
+@pytest.mark.parametrize("begin", [2.0**53, 2.0**60])
+def test_whole_numbers_too_large_to_tell_apart_are_not_stale(begin):
+    rows = np.arange(4000.0)
+    found = explain_change(np.random.default_rng(7).permutation(begin + rows), begin + 4000 + rows)
+    assert [one.kind for one in found] == [FaultKind.OFFSET]
