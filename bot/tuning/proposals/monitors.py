@@ -57,7 +57,7 @@ def propose(source: Source, look: Look, guesses: Guesses, pace: Pace, name: str)
         segments=list(guesses.segments),
         window=pace.window,
     )
-    together = _together({one: facts[one] for one in kept})
+    together = _together({one: facts[one] for one in kept}) if answer else None
     chosen = [
         *_paging(look, guesses, labels, together),
         *_explaining(kept, weighed, look.columns, has_answer=answer is not None),
@@ -145,7 +145,10 @@ def _explaining(kept: list[str], weighed: Weights, columns: Mapping[str, Facts],
 
 
 def _together(features: Mapping[str, Facts]) -> Chosen | None:
-    """What answers hardly show at once: an input that is lost or joined wrongly, a version that answers otherwise."""
+    """What answers hardly show at once: an input that is lost or joined wrongly, a version that answers otherwise.
+
+    Without answers it would call people for the weather: inputs alone swing together, and harm nobody that is known.
+    """
     if len(features) < LEAST_TOGETHER:
         return None
     related = follows(features)
