@@ -20,7 +20,7 @@ from tests.ports import free_port, until
 pytestmark = pytest.mark.slow
 
 SEED = 20261123
-SECONDS = float(os.environ.get("CRASH_SECONDS", "120" if os.environ.get("CI") else "20"))
+SECONDS = float(os.environ.get("CRASH_SECONDS", "60" if os.environ.get("CI") else "20"))
 MODELS = 12
 
 
