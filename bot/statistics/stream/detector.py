@@ -16,7 +16,7 @@ import numpy as np
 from bot.statistics.stream.extremes import Extremes, NewExtreme
 from bot.statistics.stream.period import DAY, find_period, places_of
 from bot.statistics.stream.reading import BELOW_PAGE, NOTIFY_SCORE, PAGE_SCORE, QUIET, Reading, StreamPolicy, Tier
-from bot.statistics.stream.rolling import Ring, RollingExtremes
+from bot.statistics.stream.rolling import Ring, RollingExtremes, middle
 from bot.statistics.stream.season import SeasonalProfile, Usual
 from bot.statistics.stream.spread import Spread
 from bot.statistics.stream.tail import BlockTail
@@ -62,7 +62,8 @@ class StreamDetector:
         """Judge and learn one point. `at`: seconds since 1970. A value that is no finite number says nothing."""
         if not math.isfinite(value):
             return QUIET
-        value = min(LARGEST, max(-LARGEST, value))
+        if not -LARGEST < value < LARGEST:
+            value = math.copysign(LARGEST, value)
         usual, distance, strange = self._measure(at, value)
         reading = self._judge(at, value, distance, strange, usual)
         self._learn(at, value, distance, strange)
@@ -87,7 +88,7 @@ class StreamDetector:
         else:
             rest = 1 - math.exp(1 - strange / self._level)
             score, tier = min(BELOW_PAGE, NOTIFY_SCORE + (PAGE_SCORE - NOTIFY_SCORE) * rest), Tier.NOTIFY
-        before = self._recent.highest if self._recent.size else 0.0
+        before = max(0.0, self._recent.highest)
         self._recent.push(score)
         if score <= before or (tier is not Tier.NONE and self._cooling(at, tier)):
             return QUIET
@@ -105,22 +106,25 @@ class StreamDetector:
 
     def _new_extreme(self, value: float, distance: float) -> tuple[NewExtreme, bool] | None:
         """The stranger of a new extreme value and a new extreme mean, with whether it is the mean."""
-        policy, last = self.policy, self._last
-        full = len(last) == policy.mean_rows
-        mean = (self._sum + distance - (last[0] if full else 0.0)) / (policy.mean_rows if full else len(last) + 1)
-        by_value, by_mean = (
-            extremes.look(
-                now,
-                least_rows=policy.warm_up // 2,
-                margin=policy.margin,
-                per_week=policy.paged_per_week / WAYS,
-                step=self.step,
-            )
-            for now, extremes in ((value, self._extremes), (mean, self._means))
-        )
+        last, rows = self._last, self.policy.mean_rows
+        full = len(last) == rows
+        mean = (self._sum + distance - (last[0] if full else 0.0)) / (rows if full else len(last) + 1)
+        if self._extremes.holds(value) and self._means.holds(mean):
+            return None
+        by_value, by_mean = self._look(self._extremes, value), self._look(self._means, mean)
         if by_mean and (by_value is None or by_mean.excess > by_value.excess):
             return by_mean, True
         return (by_value, False) if by_value else None
+
+    def _look(self, extremes: Extremes, value: float) -> NewExtreme | None:
+        policy = self.policy
+        return extremes.look(
+            value,
+            least_rows=policy.warm_up // 2,
+            margin=policy.margin,
+            per_week=policy.paged_per_week / WAYS,
+            step=self.step,
+        )
 
     def _cooling(self, at: float, tier: Tier) -> bool:
         if self._told is None:
@@ -186,7 +190,7 @@ class StreamDetector:
     def _measure_step(self) -> None:
         gaps = np.diff(self._times.values())
         gaps = gaps[gaps > 0]
-        self.step = float(np.median(gaps)) if gaps.size else USUAL_STEP
+        self.step = middle(gaps) if gaps.size else USUAL_STEP
 
     def _look_for_period(self) -> None:
         """A period, or the loss of one, counts when two looks in a row agree."""

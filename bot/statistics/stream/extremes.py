@@ -1,14 +1,12 @@
 """Values never seen before, and how far beyond the extremes one has to lie to be news."""
 
 import math
+from bisect import bisect_left, bisect_right
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
-from bot.statistics.columns import Floats
-from bot.statistics.stream.rolling import FREAK, Ring, RollingExtremes
+from bot.statistics.stream.rolling import FREAK, Ordered, RollingExtremes
 from bot.statistics.stream.tail import WEEK
 
 FAR, NEAR = 0.95, 0.75
@@ -48,25 +46,33 @@ class Extremes:
         self.block = block
         self.seen = RollingExtremes(window)
         self._late: deque[float] = deque()
-        self._highs, self._lows = Ring(max(1, window // block)), Ring(max(1, window // block))
+        self._highs, self._lows = Ordered(max(1, window // block)), Ordered(max(1, window // block))
         self._high, self._low, self._rows = -math.inf, math.inf, 0
         self.upper_scale = self.lower_scale = 0.0
         self._floor, self._ceiling = -math.inf, math.inf
         self._lowest, self._highest = math.inf, -math.inf
 
     def push(self, value: float) -> None:
-        self._late.append(value)
-        if len(self._late) <= self.block:
+        late = self._late
+        late.append(value)
+        if len(late) <= self.block:
             return
-        value = self._late.popleft()
+        value = late.popleft()
         self.seen.push(value)
-        self._high, self._low = max(self._high, value), min(self._low, value)
+        if not self._low <= value <= self._high:
+            self._low, self._high = min(self._low, value), max(self._high, value)
         self._rows += 1
         if self._rows == self.block:
             self._highs.push(self._high)
             self._lows.push(self._low)
             self._high, self._low, self._rows = -math.inf, math.inf, 0
             self._read_tails()
+
+    def holds(self, value: float) -> bool:
+        """Whether the value is no new extreme, for a reason that is quickly seen."""
+        seen = self.seen
+        highest, lowest = seen.highest, seen.lowest
+        return self._floor <= lowest <= value <= highest <= self._ceiling
 
     def look(self, value: float, *, least_rows: int, margin: float, per_week: float, step: float) -> NewExtreme | None:
         """The value as a new extreme, if it lies further out than chance would put it `per_week` times a week.
@@ -97,20 +103,22 @@ class Extremes:
         return min(known), max(known)
 
     def _read_tails(self) -> None:
-        highs, lows = np.sort(self._highs.any_order()), np.sort(self._lows.any_order())
-        top, self.upper_scale = _tail(highs)
-        bottom, self.lower_scale = _tail(-lows[::-1])
+        highs, lows = self._highs.values, self._lows.values
+        place = len(highs) - 1
+        far, near = int(FAR * place), int(NEAR * place)
+        top, self.upper_scale = highs[far], (highs[far] - highs[near]) / APART
+        bottom, self.lower_scale = -lows[place - far], (lows[place - near] - lows[place - far]) / APART
         reach = FREAK * (top + bottom) if top > -bottom else math.inf
         self._ceiling, self._floor = top + reach, -bottom - reach
-        self._highest = float(highs[np.searchsorted(highs, self._ceiling, side="right") - 1])
-        self._lowest = float(lows[np.searchsorted(lows, self._floor)])
+        self._highest = highs[bisect_right(highs, self._ceiling) - 1]
+        self._lowest = lows[bisect_left(lows, self._floor)]
 
     def state(self) -> dict[str, Any]:
         return {
             "seen": self.seen.state(),
             "late": list(self._late),
-            "highs": self._highs.state(),
-            "lows": self._lows.state(),
+            "highs": list(self._highs.order),
+            "lows": list(self._lows.order),
             "high": self._high if self._rows else None,
             "low": self._low if self._rows else None,
             "rows": self._rows,
@@ -119,15 +127,9 @@ class Extremes:
     def restore(self, state: dict[str, Any]) -> None:
         self.seen.restore(state["seen"])
         self._late = deque(state["late"])
-        self._highs.restore(state["highs"])
-        self._lows.restore(state["lows"])
+        self._highs = Ordered(self._highs.window, state["highs"])
+        self._lows = Ordered(self._lows.window, state["lows"])
         self._rows = int(state["rows"])
         self._high, self._low = (state["high"], state["low"]) if self._rows else (-math.inf, math.inf)
-        if self._highs.size:
+        if self._highs.order:
             self._read_tails()
-
-
-def _tail(ordered: Floats) -> tuple[float, float]:
-    """The point that 95 % of the blocks' extremes keep below, and the scale of the tail."""
-    far, near = (float(ordered[int(share * (ordered.size - 1))]) for share in (FAR, NEAR))
-    return far, (far - near) / APART

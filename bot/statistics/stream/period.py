@@ -1,5 +1,7 @@
 """After how many steps a series repeats itself, read from its autocorrelation."""
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -28,13 +30,25 @@ def autocorrelation(values: Floats, places: Places | None = None) -> Floats:
     places = np.arange(values.size) if places is None else places
     length = int(places[-1]) + 1
     size = 1 << (2 * length - 1).bit_length()
-    there, offset = np.zeros(length), np.zeros(length)
-    there[places], offset[places] = 1.0, values - values.mean()
-    pairs, products = (np.fft.irfft(np.abs(np.fft.rfft(one, size)) ** 2, size)[:length] for one in (there, offset))
+    offset = np.zeros(length)
+    offset[places] = values - values.mean()
+    products = _products(offset, size)
+    pairs: Floats = np.arange(length, 0, -1.0)
+    if length > values.size:
+        there = np.zeros(length)
+        there[places] = 1.0
+        pairs = _products(there, size)
     if products[0] <= 0:
         return np.zeros(length)
     known = pairs > LEAST_PAIRS - 0.5
     found: Floats = np.where(known, products / np.where(known, pairs, 1.0), 0.0) * (values.size / products[0])
+    return found
+
+
+def _products(values: Floats, size: int) -> Floats:
+    """The sum of the products of all values that far apart (Wiener and Khinchin), shape of the values."""
+    spectrum = np.fft.rfft(values, size)
+    found: Floats = np.fft.irfft(spectrum.real**2 + spectrum.imag**2, size)[: values.size]
     return found
 
 
@@ -81,16 +95,14 @@ def _peaks(found: Floats, longest: int, rows: int) -> list[int]:
     if longest <= SHORTEST:
         return []
     inner = found[: longest + 1]
-    lags = np.flatnonzero((inner[1:-1] > inner[:-2]) & (inner[1:-1] >= inner[2:])) + 1
-    lowest = np.minimum.accumulate(inner)
-    noise = 3 / np.sqrt(rows)
+    rises = inner - np.minimum.accumulate(inner)
+    high = (inner >= max(LEAST_CORRELATION, 3 / math.sqrt(rows))) & (rises >= LEAST_RISE)
+    top = high[1:-1] & (inner[1:-1] > inner[:-2]) & (inner[1:-1] >= inner[2:])
+    lags = np.flatnonzero(top) + 1
     return [
-        int(lag)
-        for lag in lags
-        if lag >= SHORTEST
-        and inner[lag] >= max(LEAST_CORRELATION, noise)
-        and inner[lag] - lowest[lag] >= LEAST_RISE
-        and inner[lag] >= float(np.max(inner[max(1, lag - lag // 4) : lag + lag // 4 + 1]))
+        lag
+        for lag in lags[lags >= SHORTEST].tolist()
+        if inner[lag] >= inner[max(1, lag - lag // 4) : lag + lag // 4 + 1].max()
     ]
 
 

@@ -1,7 +1,9 @@
 """The last so many values of a stream: their extremes and their robust spread, without going over them each time."""
 
+import math
+from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,51 +18,85 @@ FREAK = 1000.0
 
 
 class RollingExtremes:
-    """The lowest and highest of the last `window` values. O(1) a value on average: ascending and descending minima
-    (Lemire 2006). An empty one has no extremes: look at `size` first."""
+    """The lowest and highest of the last `window` values. One that leaves the window is looked for again: O(1) a value
+    on average, and a pass over the window in numpy where values only rise or fall. Of none they are infinite."""
 
-    __slots__ = ("_falling", "_rising", "count", "window")
+    __slots__ = ("_highest_at", "_lowest_at", "_values", "count", "highest", "lowest", "window")
 
     def __init__(self, window: int) -> None:
         self.window = window
         self.count = 0
-        self._rising: deque[tuple[int, float]] = deque()
-        self._falling: deque[tuple[int, float]] = deque()
+        self.lowest, self.highest = math.inf, -math.inf
+        self._lowest_at = self._highest_at = 0
+        self._values = np.zeros(window)
 
     @property
     def size(self) -> int:
         return min(self.count, self.window)
 
-    @property
-    def lowest(self) -> float:
-        return self._rising[0][1]
-
-    @property
-    def highest(self) -> float:
-        return self._falling[0][1]
-
     def push(self, value: float) -> None:
-        at, rising, falling = self.count, self._rising, self._falling
-        while rising and rising[-1][1] >= value:
-            rising.pop()
-        rising.append((at, value))
-        while falling and falling[-1][1] <= value:
-            falling.pop()
-        falling.append((at, value))
+        at = self.count
+        self._values[at % self.window] = value
         self.count = at + 1
-        out = self.count - self.window
-        if rising[0][0] < out:
-            rising.popleft()
-        if falling[0][0] < out:
-            falling.popleft()
+        gone = at - self.window
+        if value >= self.highest:
+            self.highest, self._highest_at = value, at
+        elif self._highest_at <= gone:
+            self.highest, self._highest_at = self._found(int(self._values.argmax()))
+        if value <= self.lowest:
+            self.lowest, self._lowest_at = value, at
+        elif self._lowest_at <= gone:
+            self.lowest, self._lowest_at = self._found(int(self._values.argmin()))
+
+    def _found(self, place: int) -> tuple[float, int]:
+        return float(self._values[place]), self.count - 1 - (self.count - 1 - place) % self.window
 
     def state(self) -> dict[str, Any]:
-        return {"count": self.count, "rising": list(self._rising), "falling": list(self._falling)}
+        """What can still become an extreme: the values lower (higher) than all after them, with their numbers."""
+        values, first = _in_order(self._values, self.count), self.count - self.size
+        later_low = np.minimum.accumulate(np.append(values[1:], np.inf)[::-1])[::-1]
+        later_high = np.maximum.accumulate(np.append(values[1:], -np.inf)[::-1])[::-1]
+        rising, falling = (np.flatnonzero(kept) for kept in (values < later_low, values > later_high))
+        return {
+            "count": self.count,
+            "rising": [(int(at) + first, float(values[at])) for at in rising],
+            "falling": [(int(at) + first, float(values[at])) for at in falling],
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.count = int(state["count"])
-        self._rising = deque((int(at), float(value)) for at, value in state["rising"])
-        self._falling = deque((int(at), float(value)) for at, value in state["falling"])
+        rising, falling = state["rising"], state["falling"]
+        if not rising:
+            return
+        self._values[:] = rising[-1][1]  # the newest: what was left out lay between what came after it
+        for at, value in (*rising, *falling):
+            self._values[int(at) % self.window] = value
+        (self._lowest_at, self.lowest), (self._highest_at, self.highest) = rising[0], falling[0]
+
+
+class Ordered:
+    """The last `window` values (at most a few hundred), sorted."""
+
+    __slots__ = ("order", "values", "window")
+
+    def __init__(self, window: int, values: Iterable[float] = ()) -> None:
+        self.window = window
+        self.order = deque(values, maxlen=window)
+        self.values = sorted(self.order)
+
+    def push(self, value: float) -> None:
+        order, values = self.order, self.values
+        if len(order) == self.window:
+            del values[bisect_left(values, order[0])]
+        order.append(value)
+        insort(values, value)
+
+    def quantile(self, share: float) -> float:
+        """Linear between neighbours (type 7 of Hyndman and Fan 1996), of at least one value."""
+        at = share * (len(self.values) - 1)
+        below = int(at)
+        low = self.values[below]
+        return low if below == at else low + (at - below) * (self.values[below + 1] - low)
 
 
 class Ring:
@@ -83,10 +119,7 @@ class Ring:
 
     def values(self) -> Floats:
         """The oldest first, shape (size,)."""
-        if self.count <= self.window:
-            return self._values[: self.count]
-        at = self.count % self.window
-        return np.concatenate([self._values[at:], self._values[:at]])
+        return _in_order(self._values, self.count)
 
     def any_order(self) -> Floats:
         return self._values[: self.size]
@@ -100,16 +133,32 @@ class Ring:
         self._values[: len(values)] = values
 
 
+def _in_order(ring: Floats, count: int) -> Floats:
+    if count <= ring.size:
+        return ring[:count]
+    at = count % ring.size
+    return np.concatenate([ring[at:], ring[:at]])
+
+
+def middle(values: Floats) -> float:
+    """The median of at least one value, none of them NaN, in a fifth of the time that numpy's takes for looking."""
+    half = values.size // 2
+    if values.size % 2:
+        return float(np.partition(values, half)[half])
+    ordered = np.partition(values, (half - 1, half))
+    return float((ordered[half - 1] + ordered[half]) / 2)
+
+
 def centre_and_sigma(values: Floats) -> tuple[float, float]:
     """Median and 1.4826 MAD. Where over half of the values are one and the same, the sigma of the others' distances
     (their mean over sqrt(2/pi), spread over all rows, none counted as more than `FREAK` of their medians); 0 only for a
     constant."""
     if values.size == 0:
         return 0.0, 0.0
-    centre = float(np.median(values))
+    centre = middle(values)
     distances = np.abs(values - centre)
-    sigma = SIGMA * float(np.median(distances))
+    sigma = SIGMA * middle(distances)
     if sigma > 0 or not distances.any():
         return centre, sigma
-    most = FREAK * float(np.median(distances[distances > 0]))
+    most = FREAK * middle(distances[distances > 0])
     return centre, 1.2533 * float(np.minimum(distances, most).mean())

@@ -38,10 +38,11 @@ class Spread:
     def strangeness(self, value: float, distance: float, before: float | None, usual: Usual | None) -> float:
         """Robust sigmas: the geometric mean of how far the value lies out by itself and for its time, or half of how
         far it lies out for its time, or half of its jump; whichever is most."""
-        alone = in_time = sigmas(value - self.centre, self.value)
-        if usual is not None:
-            in_time = sigmas(distance - self.distance_centre, self._at(usual))
+        alone = sigmas(value - self.centre, self.value)
         jump = sigmas(distance - self.memory * before, self.jump) if before is not None else 0.0
+        if usual is None:
+            return max(alone, jump / 2)
+        in_time = sigmas(distance - self.distance_centre, self._at(usual))
         return max(math.sqrt(alone * in_time), in_time / 2, jump / 2)
 
     def _at(self, usual: Usual) -> float:

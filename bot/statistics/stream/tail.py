@@ -1,10 +1,9 @@
 """How high a score has to be so that a stretch of ordinary rows exceeds it as seldom as the budget says."""
 
 import math
-from collections import deque
 from typing import Any
 
-import numpy as np
+from bot.statistics.stream.rolling import Ordered
 
 WEEK = 604_800.0
 KEPT = 200
@@ -28,7 +27,7 @@ class BlockTail:
 
     def __init__(self, block: int) -> None:
         self.block = block
-        self.maxima: deque[float] = deque(maxlen=KEPT)
+        self.maxima = Ordered(KEPT)
         self._highest = 0.0
         self._rows = 0
 
@@ -38,7 +37,7 @@ class BlockTail:
         self._rows += 1
         if self._rows < self.block:
             return False
-        self.maxima.append(math.log(max(self._highest, 0.1)))
+        self.maxima.push(math.log(max(self._highest, 0.1)))
         self._highest, self._rows = 0.0, 0
         return True
 
@@ -46,10 +45,10 @@ class BlockTail:
         """The score exceeded in `per_week` blocks a week; `step` seconds between rows."""
         share = min(MOST_OFTEN, per_week * self.block * step / WEEK)
         median, width = PRIOR_MEDIAN, PRIOR_WIDTH
-        if self.maxima:
-            found = np.asarray(self.maxima)
-            low, middle, high = np.quantile(found, (0.25, 0.5, 0.75)).tolist()
-            weight = found.size / (found.size + PRIOR_BLOCKS)
+        blocks = len(self.maxima.order)
+        if blocks:
+            low, middle, high = (self.maxima.quantile(share) for share in (0.25, 0.5, 0.75))
+            weight = blocks / (blocks + PRIOR_BLOCKS)
             median += weight * (middle - median)
             width += weight * ((high - low) / _QUARTILES_APART - width)
         place = median - width * _MEDIAN_AT
@@ -57,8 +56,8 @@ class BlockTail:
         return max(LEAST_SCORE, math.exp(min(50.0, place + width * reach)))
 
     def state(self) -> dict[str, Any]:
-        return {"maxima": list(self.maxima), "highest": self._highest, "rows": self._rows}
+        return {"maxima": list(self.maxima.order), "highest": self._highest, "rows": self._rows}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.maxima = deque((float(one) for one in state["maxima"]), maxlen=KEPT)
+        self.maxima = Ordered(KEPT, map(float, state["maxima"]))
         self._highest, self._rows = float(state["highest"]), int(state["rows"])

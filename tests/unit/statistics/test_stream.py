@@ -43,8 +43,9 @@ def alerts(readings: list[Reading]) -> list[tuple[int, Reading]]:
 @given(
     st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=80),
     st.integers(1, 20),
+    st.integers(1, 80),
 )
-def test_rolling_extremes_are_those_of_the_last_values(values: list[float], window: int) -> None:
+def test_rolling_extremes_are_those_of_the_last_values(values: list[float], window: int, restart: int) -> None:
     extremes, ring = RollingExtremes(window), Ring(window)
     for at, value in enumerate(values, start=1):
         extremes.push(value)
@@ -52,6 +53,10 @@ def test_rolling_extremes_are_those_of_the_last_values(values: list[float], wind
         last = values[max(0, at - window) : at]
         assert (extremes.lowest, extremes.highest, extremes.size) == (min(last), max(last), len(last))
         assert ring.values().tolist() == last
+        if at == restart:
+            kept = json.loads(json.dumps(extremes.state()))
+            extremes = RollingExtremes(window)
+            extremes.restore(kept)
 
 
 def test_the_robust_sigma_is_that_of_a_normal_sample_and_lives_through_ties() -> None:
