@@ -12,6 +12,8 @@ from sqlalchemy import (
     Boolean,
     ColumnElement,
     Connection,
+    Date,
+    DateTime,
     Double,
     Executable,
     FromClause,
@@ -193,14 +195,18 @@ class Postgres(Dialect):
         return (int(found[0]), int(found[1])) if found and found[0] and found[1] > 0 else None
 
     def arrays(self, connection: Connection, asked: Select[Any], numeric: Sequence[bool]) -> list[NDArray[Any]]:
-        """One row of arrays, in binary: a twentieth of the time that rows of numbers take."""
+        """One row of whole columns, numbers and times as their bytes: a fortieth of the time that rows take."""
         rows = asked.subquery()
+        timed = [isinstance(column.type, DateTime | Date) for column in rows.c]
+        each = list(zip(rows.c, numeric, timed, strict=True))
         whole = [
-            func.array_agg(func.coalesce(column, literal_column("'NaN'::float8")) if is_number else column)
-            for column, is_number in zip(rows.c, numeric, strict=True)
+            _bytes_of(cast(func.extract("epoch", column), DOUBLE_PRECISION) if is_time else column)
+            if is_number or is_time
+            else func.array_agg(column)
+            for column, is_number, is_time in each
         ]
         found = connection.execute(select(*whole)).one()
-        return [_as_array(values or [], is_number) for values, is_number in zip(found, numeric, strict=True)]
+        return [_read(values, is_number, is_time) for values, (_, is_number, is_time) in zip(found, each, strict=True)]
 
     def cell(self, number: ColumnElement[Any], scale: Scale) -> ColumnElement[Any]:
         """The upper two bytes of the value as float32, placed as `bot.statistics.cells.place` does; null for null."""
@@ -232,6 +238,26 @@ class Postgres(Dialect):
 def dialect_of(url: URL) -> Dialect:
     known: dict[str, type[Dialect]] = {"postgresql": Postgres, "sqlite": Sqlite}
     return known.get(url.get_backend_name(), Dialect)()
+
+
+def _bytes_of(number: ColumnElement[Any]) -> ColumnElement[Any]:
+    known = func.coalesce(number, literal_column("'NaN'::float8"))
+    return func.string_agg(func.float8send(known), literal_column("''::bytea"), type_=LargeBinary)
+
+
+def _read(values: Any, is_number: bool, is_time: bool) -> NDArray[Any]:  # noqa: ANN401, FBT001
+    if not (is_number or is_time):
+        return _as_array(values or [], is_number)
+    sent = np.frombuffer(values or b"", ">f8").astype(np.float64)
+    return moments(sent) if is_time else sent
+
+
+def moments(seconds: NDArray[np.float64]) -> NDArray[Any]:
+    """Since 1970, as datetime64[us]; NaT for null and for infinity."""
+    found = np.full(seconds.size, np.datetime64("NaT"), dtype="datetime64[us]")
+    known = np.isfinite(seconds)
+    found[known] = np.round(seconds[known] * 1e6).astype(np.int64).astype("datetime64[us]")
+    return found
 
 
 def _as_array(values: Sequence[Any], is_number: bool) -> NDArray[Any]:  # noqa: FBT001

@@ -1,5 +1,6 @@
 """A model's rows in a database: windows and sums asked for where they lie, read-only and bounded."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -40,7 +41,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchT
 from bot.catalog.config import Limits, ModelData
 from bot.data.by_segment import MOST_SEGMENTS, SegmentSums, read_sums, window_starts
 from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Scan, Value, as_number, took_too_long
-from bot.data.dialects import dialect_of
+from bot.data.dialects import dialect_of, moments
 from bot.data.files import DataError, TooSlowError, UnreadableError
 from bot.data.grouped import read_groups
 from bot.statistics.attribution import LARGEST
@@ -51,6 +52,7 @@ from bot.statistics.profiles import CategoricalProfile, Profile, SketchProfile, 
 
 MILLISECONDS = 100_000_000_000
 MOST_PROFILED = 100_000  # twenty columns' cells of so many rows take PostgreSQL a second
+COUNTED_SECONDS = 10.0
 EPOCH = datetime.fromtimestamp(0, UTC)
 HTTP_FORM = "postgres"
 
@@ -62,6 +64,7 @@ class TableRows:
         self.data = data
         self.limits = limits
         self._tables: dict[str, Table] = {}
+        self._counted: dict[tuple[Part, datetime | None, datetime | None], tuple[float, int]] = {}
 
     def has(self, part: Part) -> bool:
         return self._name(part) is not None
@@ -94,7 +97,7 @@ class TableRows:
         wanted = [self._column(part, name) for name in (columns if columns is not None else self.columns(part))]
         limit = min(most or self.limits.rows, self.limits.rows)
         with self._reading(part) as connection:
-            total = self._count(connection, part, start, end)
+            total = (self._about if wanted else self._count)(connection, part, start, end)
             condition, notes = self._between(part, start, end), []
             if total > limit:
                 condition = and_(condition, self._sampled(limit / total))
@@ -110,7 +113,7 @@ class TableRows:
             known = self._dialect.size(connection, str(table))
             if known is None:
                 return None
-            window = self._count(connection, part, start, end) if start or end else known[1]
+            window = self._about(connection, part, start, end) if start or end else known[1]
         size, rows = known
         return Scan(min(size, round(size * window / rows)), size)
 
@@ -193,7 +196,7 @@ class TableRows:
         ).subquery()
         shown = [self._column("predictions", name) for name in dict.fromkeys([*columns, labels.key])]
         with self._reading("predictions") as connection:
-            total, limit = self._count(connection, "predictions", start, end), self.limits.rows
+            total, limit = self._about(connection, "predictions", start, end), self.limits.rows
             condition, notes = self._between("predictions", start, end), []
             if total > limit:
                 condition = and_(condition, self._sampled(limit / total))
@@ -357,7 +360,14 @@ class TableRows:
 
     def _count(self, connection: Connection, part: Part, start: datetime | None, end: datetime | None) -> int:
         asked = select(func.count()).select_from(self._table(part)).where(self._between(part, start, end))
-        return int(connection.execute(asked).scalar_one())
+        found = int(connection.execute(asked).scalar_one())
+        self._counted[part, start, end] = time.monotonic() + COUNTED_SECONDS, found
+        return found
+
+    def _about(self, connection: Connection, part: Part, start: datetime | None, end: datetime | None) -> int:
+        """The count for choosing how many of the rows to read: one check asks for it again and again."""
+        until, known = self._counted.get((part, start, end), (0.0, 0))
+        return known if until > time.monotonic() else self._count(connection, part, start, end)
 
     def _edge(self, part: Part, which: Callable[[Any], Any]) -> datetime | None:
         column = self._time(part)
@@ -390,7 +400,7 @@ class TableRows:
         self, part: Part, start: datetime | None, end: datetime | None, pushed: Mapping[str, Profile]
     ) -> dict[str, Profile]:
         with self._reading(part) as connection:
-            total = self._count(connection, part, start, end)
+            total = self._about(connection, part, start, end)
             condition = self._between(part, start, end)
             if total > MOST_PROFILED:
                 condition = and_(condition, self._sampled(MOST_PROFILED / total))
@@ -445,7 +455,7 @@ def _is_number(column: Any) -> bool:  # noqa: ANN401
 
 def _stamped(column: Any, values: NDArray[Any]) -> NDArray[Any]:  # noqa: ANN401
     """Times as datetime64[us] in UTC; decimals and other objects as they are."""
-    if isinstance(column.type, DateTime | Date):
+    if isinstance(column.type, DateTime | Date) and values.dtype.kind != "M":
         naive = [None if one is None else _moment(one).replace(tzinfo=None) for one in values.tolist()]  # type: ignore[union-attr]
         return np.asarray(naive, dtype="datetime64[us]")
     return values
@@ -454,10 +464,7 @@ def _stamped(column: Any, values: NDArray[Any]) -> NDArray[Any]:  # noqa: ANN401
 def _since_1970(numbers: NDArray[np.float64]) -> NDArray[Any]:
     """Seconds, or milliseconds, as datetime64[us]; NaT for null."""
     seconds = np.where(np.abs(numbers) > MILLISECONDS, numbers / 1000.0, numbers)
-    found = np.full(numbers.size, np.datetime64("NaT"), dtype="datetime64[us]")
-    known = np.isfinite(seconds)
-    found[known] = np.round(seconds[known] * 1e6).astype(np.int64).astype("datetime64[us]")
-    return found
+    return moments(seconds)
 
 
 def _moment(value: Any) -> datetime | None:  # noqa: ANN401

@@ -159,6 +159,33 @@ def test_a_table_answers_as_files_do(tables, files):
     assert tables.window("predictions", START, END, ["moment"]).columns["moment"].dtype == "datetime64[us]"
 
 
+@pytest.mark.postgres
+def test_times_come_over_to_the_microsecond_and_what_is_no_time_as_none(postgres_databases, tmp_path, monkeypatch):
+    url = postgres_databases.fresh("template0")
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("CREATE TABLE rows (moment TIMESTAMPTZ, naive TIMESTAMP, day DATE, small REAL)"))
+        connection.execute(
+            text(
+                "INSERT INTO rows VALUES ('2026-11-02 01:02:03.456789+02', '1969-12-31 23:59:59.999999', '2026-11-02',"
+                " 0.5), ('infinity', '-infinity', NULL, NULL), (NULL, NULL, 'infinity', 'NaN')"
+            )
+        )
+    engine.dispose()
+    monkeypatch.setenv("WAREHOUSE", url)
+    found = open_model(model(database={"env": "WAREHOUSE"}), tmp_path).window("predictions", None, None).columns
+    none = np.datetime64("NaT")
+    expected = {
+        "moment": [np.datetime64("2026-11-01T23:02:03.456789"), none, none],
+        "naive": [np.datetime64("1969-12-31T23:59:59.999999"), none, none],
+        "day": [np.datetime64("2026-11-02"), none, none],
+        "small": [0.5, np.nan, np.nan],
+    }
+    for name, values in expected.items():
+        np.testing.assert_array_equal(found[name], np.array(values, dtype=found[name].dtype))
+    postgres_databases.drop(url)
+
+
 def test_counts_of_a_class_are_the_same_by_window(tables, files):
     asked = ("answer", "late", START - HOUR, END, 30 * timedelta(minutes=1))
     assert tables.class_counts(*asked) == files.class_counts(*asked)
