@@ -9,6 +9,7 @@ from bot.charts import Chart, bars, categories, distributions
 from bot.checks.contract import MOST_ROWS, TOO_FEW, CheckResult
 from bot.checks.latency import length, milliseconds_of
 from bot.checks.registry import Params, Question
+from bot.checks.version_heed import heeded
 from bot.checks.version_measures import LEAST_LABELS, SURE, Measured, Strata, measure
 from bot.checks.version_pair import VersionPair, compared_columns, read_versions
 from bot.checks.windows import span, unit_of
@@ -16,6 +17,7 @@ from bot.core.errors import BotError
 from bot.statistics.columns import count_categories
 from bot.statistics.drift import DriftPolicy, FeatureDrift, compare_frames
 from bot.statistics.latency import clean, percentiles, slower
+from bot.statistics.scores.heed import Heed
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.standardised import strata_of
 from bot.statistics.wording import percent
@@ -23,6 +25,7 @@ from bot.statistics.wording import percent
 SAME, DIFFER = "same", "differ"
 STRATA = 2
 COVERED = 0.9
+MOST_HEEDED = 2
 
 
 class CompareParams(Params):
@@ -49,7 +52,7 @@ def run(question: Question) -> CheckResult:
     measured = measure(question, pair, strata, params.value)
     if not measured:
         return pair.sides.answer(TOO_FEW, f"Too few rows of {pair.old} or {pair.new} have an answer to compare.")
-    return _answer(question, pair, measured, mix)
+    return _answer(question, pair, measured, mix, heeded(question, pair))
 
 
 def _mix(question: Question, pair: VersionPair) -> list[FeatureDrift]:
@@ -66,19 +69,25 @@ def _strata(pair: VersionPair, columns: list[str]) -> Strata:
     return strata_of(then, now, (pair.then.rows, pair.now.rows))
 
 
-def _answer(question: Question, pair: VersionPair, measured: list[Measured], mix: list[FeatureDrift]) -> CheckResult:
-    apart = [one for one in measured if one.differs]
+def _answer(
+    question: Question, pair: VersionPair, measured: list[Measured], mix: list[FeatureDrift], heeds: list[Heed]
+) -> CheckResult:
+    apart, otherwise = [one for one in measured if one.differs], [one for one in heeds if one.differs]
     tail = _slow_tail(question, pair)
-    finding = _finding(pair, apart, measured, tail)
-    chart = _chart(question, pair, apart or measured, finding.replace("`", ""))
-    rows = sorted(measured, key=lambda one: not one.differs)[: MOST_ROWS - 1]
+    finding = _finding(pair, apart, measured, tail, otherwise)
+    title = finding.replace("`", "")
+    chart = (
+        _heed_chart(pair, heeds, title) if otherwise and not apart else _chart(question, pair, apart or measured, title)
+    )
+    told = [_heed_row(one) for one in otherwise[:MOST_HEEDED]]
+    rows = sorted(measured, key=lambda one: not one.differs)[: MOST_ROWS - 1 - len(told)]
     traffic = f" The traffic differs ({mix[0].sentence.rstrip('.')}), so it was compared within it." if mix else ""
     return pair.sides.answer(
-        DIFFER if apart or tail else SAME,
+        DIFFER if apart or tail or otherwise else SAME,
         f"{finding}.{traffic}{_caution(pair)}",
         columns=("measure", pair.old, pair.new, "at equal traffic", "finding"),
-        rows=[*map(_row, rows), ("rows", f"{pair.then.rows:,}", f"{pair.now.rows:,}", "", "")],
-        data=_data(pair, measured, mix),
+        rows=[*map(_row, rows), *told, ("rows", f"{pair.then.rows:,}", f"{pair.now.rows:,}", "", "")],
+        data=_data(pair, measured, mix) | {"heeds": {one.feature: one.kept for one in heeds}},
         png=chart.png,
         alt=chart.alt,
         notes=_notes(pair, measured),
@@ -91,8 +100,10 @@ def _caution(pair: VersionPair) -> str:
     return f" {pair.new} came after {pair.old}, not beside it: what differs may be the hour and not the version."
 
 
-def _finding(pair: VersionPair, apart: list[Measured], measured: list[Measured], tail: str | None) -> str:
-    if not apart and not tail:
+def _finding(
+    pair: VersionPair, apart: list[Measured], measured: list[Measured], tail: str | None, otherwise: list[Heed]
+) -> str:
+    if not apart and not tail and not otherwise:
         lead = measured[0]
         both = f"{lead.name} {lead.shown(lead.found.first)} and {lead.shown(lead.found.second)}"
         rows = f"{pair.then.rows:,} and {pair.now.rows:,} rows"
@@ -102,7 +113,8 @@ def _finding(pair: VersionPair, apart: list[Measured], measured: list[Measured],
         f"{one.name} {one.shown(one.found.first)} → {one.shown(one.found.second)} ({_gap(one)} at equal traffic)"
         for one in sorted(apart, key=lambda one: not one.is_error)[:3]
     ]
-    return f"Version {pair.new} differs from {pair.old}: {'; '.join([*parts, *([tail] if tail else [])])}"
+    heeds = [f"it {' and '.join(one.sentence for one in otherwise[:MOST_HEEDED])}"] if otherwise else []
+    return f"Version {pair.new} differs from {pair.old}: {'; '.join([*parts, *([tail] if tail else []), *heeds])}"
 
 
 def _slow_tail(question: Question, pair: VersionPair) -> str | None:
@@ -135,6 +147,10 @@ def _row(one: Measured) -> tuple[str, ...]:
     return (one.name.strip("`"), one.shown(found.first), one.shown(found.second), _gap(one), finding)
 
 
+def _heed_row(one: Heed) -> tuple[str, ...]:
+    return (f"what answers owe to {one.feature}", percent(1.0), percent(one.kept), "", "differs")
+
+
 def _notes(pair: VersionPair, measured: list[Measured]) -> tuple[str, ...]:
     covered = min(one.found.covered for one in measured)
     notes = [f"{percent(covered)} of the rows lie in traffic that both versions got"] if covered < COVERED else []
@@ -161,6 +177,18 @@ def _data(pair: VersionPair, measured: list[Measured], mix: list[FeatureDrift]) 
             for one in measured
         },
     }
+
+
+def _heed_chart(pair: VersionPair, heeds: list[Heed], title: str) -> Chart:
+    shown = heeds[:MOST_ROWS]
+    return bars(
+        [one.feature for one in shown],
+        [one.kept for one in shown],
+        title=title,
+        highlight=[one.feature for one in shown if one.differs],
+        percent=True,
+        label=f"what answers of {pair.new} owe to a feature, beside {pair.old}'s",
+    )
 
 
 def _chart(question: Question, pair: VersionPair, measured: list[Measured], title: str) -> Chart:

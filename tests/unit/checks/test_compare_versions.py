@@ -169,3 +169,23 @@ def test_numbers_and_text_where_a_number_was(tmp_path):
     assert found.data["measures"]["mean answer"]["differs"]
     made["took"] = np.array(["slow"] * 4000, dtype=object)
     assert "`took` holds text" in ask(write(tmp_path, made), "compare_versions").sentence
+
+
+def test_a_version_that_lost_a_feature_is_named_though_it_answers_alike_on_average(tmp_path):
+    """Its mean stays: only what its answers hang on is gone."""
+    tables = []
+    for seed, name, lost in ((1, "3.0", False), (2, "3.1", True)):
+        table = rows(seed, 4000, name)
+        seen = np.random.default_rng(seed).permutation(table["distance"]) if lost else table["distance"]
+        table["score"] = 1 / (1 + np.exp(1 - seen / 600 + (table["origin"] == "JFK")))
+        tables.append(table)
+    found = ask(write(tmp_path, beside(*tables)), "compare_versions")
+    assert found.verdict == "differ"
+    assert found.sentence.startswith("Version 3.1 differs from 3.0: it no longer heeds distance")
+    assert abs(found.data["heeds"]["distance"]) < 0.1
+    assert found.png
+    tables[1] = {
+        **tables[1],
+        "score": 1 / (1 + np.exp(1 - tables[1]["distance"] / 600 + (tables[1]["origin"] == "JFK"))),
+    }
+    assert ask(write(tmp_path, beside(*tables)), "compare_versions").verdict == "same"
