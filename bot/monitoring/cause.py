@@ -52,7 +52,10 @@ def with_cause(finding: Finding, sides: Sides, feature: str, changed: Changed, p
     then, now = sides.then.columns[feature][place.then], sides.now.columns[feature][place.now]
     start = since_when(sides, feature, changed.mark) if changed.mark else None
     since = words.since(start, sides.window) if changed.mark else ""
-    causes = explain_change(then, now)
+    if place.name is None and (placed is None or placed.segment is None):
+        causes = [placed.fault] if placed else []  # all rows were explained already
+    else:
+        causes = explain_change(then, now)
     after = _after(sides, place, start, now)
     later = explain_change(then, after) if causes and causes[0].share < 1 and after.size < now.size else []
     if later and later[0].kind is causes[0].kind:

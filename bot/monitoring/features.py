@@ -16,6 +16,7 @@ from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, as_numbers, is_numeric
+from bot.statistics.distances import ks_exact
 from bot.statistics.drift import FeatureDrift, compare_frames
 from bot.statistics.faults.explain import explain_change
 from bot.statistics.faults.hypothesis import REMEDIES, SURE, FaultHypothesis, FaultKind
@@ -29,6 +30,7 @@ LEAST_CHANGE = 0.02
 UNITS = frozenset({FaultKind.SCALED, FaultKind.CONVERTED, FaultKind.SIGN_FLIPPED, FaultKind.SIGN_LOST})
 CLEAR_SHARE, CLEARLY_EXPLAINED = 0.2, 0.85
 MOST_RANKED = 12
+LEAST_GAP, KS_05 = 0.03, 1.358  # Kolmogorov's limit at .05, times sqrt(1/n + 1/m)
 
 
 def null_rate(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
@@ -45,6 +47,8 @@ def null_rate(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Fi
     )
     if not _rose(change):
         return finding
+    if not terms.named:
+        return replace(finding, state=State.FIRING)
     place = place_of(sides, feature, Changed(null_mask(then), null_mask(now), null_mask))
     start = since_when(sides, feature, null_mask)
     sentence = words.nulls(feature, rate, usual, segment=place.name, since=words.since(start, window))
@@ -73,8 +77,10 @@ def value_range(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> 
     rate, usual = percent(found.outside.current.value), percent(found.outside.reference.value)
     finding = _calm(sides, feature, found.outside, f"{feature}: {rate} of rows outside {limits} (usually {usual})")
     beyond = _rose(found.outside)
-    if not beyond and not any(_is_unit_change(cause) for cause in explain_change(then, now)[:1]):
+    if not beyond and not _has_another_unit(then, now):
         return finding
+    if not terms.named:
+        return replace(finding, state=State.FIRING, sentence=found.sentence)
     return with_cause(finding, sides, feature, _changed(then, now, found if beyond else None), found.sentence)
 
 
@@ -104,7 +110,11 @@ def drift(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Findin
         reference=sides.reference,
         data={"ranking": [[change.feature, change.strength] for change in judged[:MOST_RANKED]]},
     )
-    return _drifted(finding, sides, weighed, moved, len(judged)) if moved else finding
+    if not moved:
+        return finding
+    if not terms.named:
+        return replace(finding, state=State.FIRING, sentence=moved[0].sentence, feature=moved[0].feature)
+    return _drifted(finding, sides, weighed, moved, len(judged))
 
 
 def _weighed(found: list[FeatureDrift], sides: Sides, terms: Terms) -> Weighed:
@@ -132,7 +142,7 @@ def _drifted(finding: Finding, sides: Sides, weighed: Weighed, moved: Sequence[F
     top = moved[0].feature
     then, now = sides.then.columns[top], sides.now.columns[top]
     finding = replace(finding, feature=top)
-    known = bool(explain_change(then, now)) and is_numeric(then) and is_numeric(now)
+    known = is_numeric(then) and is_numeric(now) and bool(explain_change(then, now))
     outside = check_range(then, now) if known else None
     rose = outside if isinstance(outside, RangeFinding) and _rose(outside.outside) else None
     plain = f"{moved[0].sentence} (the distribution moved)"
@@ -179,6 +189,15 @@ def _changed(then: Column, now: Column, found: RangeFinding | None) -> Changed:
     if is_numeric(then) and is_numeric(now):
         return Changed(as_numbers(then), as_numbers(now), None)
     return Changed(np.zeros(len(then)), np.zeros(len(now)), None)
+
+
+def _has_another_unit(then: Column, now: Column) -> bool:
+    sides = [np.sort(one[np.isfinite(one)]) for one in (as_numbers(then), as_numbers(now))]
+    if not min(one.size for one in sides):
+        return False
+    gap, chance = ks_exact(*sides), KS_05 * float(np.sqrt(sum(1 / one.size for one in sides)))
+    # Where nothing moved, no unit did; looking for one takes a hundred times as long.
+    return gap >= max(LEAST_GAP, chance) and any(_is_unit_change(one) for one in explain_change(then, now)[:1])
 
 
 def _is_unit_change(cause: FaultHypothesis) -> bool:

@@ -61,6 +61,10 @@ def windows_between(first: datetime, last: datetime, length: timedelta, step: ti
     return [Window(start + at * step, start + at * step + length) for at in range(max(0, count))]
 
 
+def always(_window: Window) -> bool:
+    return True
+
+
 def rehearse(
     one: Watched,
     rows: ModelRows,
@@ -68,11 +72,13 @@ def rehearse(
     *,
     alarm_rate: float = USUAL_RATE,
     leaves_out: LeftOut = learns_from_all,
+    names: Callable[[Window], bool] = always,
     progress: Progress | None = None,
 ) -> Iterator[Rehearsed]:
     """Judge the windows in turn. A window that can't be judged is `broken`, with the reason as its sentence.
 
-    alarm_rate: the chance of an alarm by an ordinary window, and again by an ordinary run of them.
+    alarm_rate: the chance of an alarm by an ordinary window, and again by an ordinary run of them. names: of which
+    windows the cause of what moved is searched for.
     """
     if not windows:
         return
@@ -86,7 +92,8 @@ def rehearse(
     past: list[Scored] = []
     for at, window in enumerate(windows, start=1):
         try:
-            finding = judge(one, held, window, Terms(spoilt, alarm_rate, scored=tuple(past[-MEMORY:])))
+            terms = Terms(spoilt, alarm_rate, scored=tuple(past[-MEMORY:]), named=names(window))
+            finding = judge(one, held, window, terms)
         except BotError as error:
             finding = Finding(State.BROKEN, error.message)
         begun = began(finding.data)

@@ -39,6 +39,7 @@ class Terms:
     now: labels that came later are not known yet; None: whatever is there counts. comparison: where a new baseline
     begins, when one was accepted or a new version promoted. scored: the windows before, oldest first, that may be part
     of a run with this one; None: no run is looked for. lasting_rate: the chance that such a run alarms; None: the same.
+    named: whether the cause and the place of what moved are searched for, which takes most of a look.
     """
 
     leaves_out: LeftOut = learns_from_all
@@ -47,6 +48,7 @@ class Terms:
     comparison: Comparison = field(default_factory=Comparison)
     scored: Sequence[Scored] | None = ()
     lasting_rate: float | None = None
+    named: bool = True
 
     @property
     def rate_of_runs(self) -> float:

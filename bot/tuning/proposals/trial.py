@@ -9,7 +9,7 @@ from bot.catalog.values import format_rate
 from bot.data import DataError, ModelRows
 from bot.monitoring.budget import alarm_rates
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.rehearsal import Episode, Rehearsed, episodes, rehearse
+from bot.monitoring.rehearsal import Episode, Rehearsed, always, episodes, rehearse
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window
 from bot.tuning.proposals.joined import OwnLabels
@@ -106,8 +106,16 @@ def try_out(
     held, share, notes = hold(rows, windows)
     every = _catalog(model, budget)
     rates = alarm_rates(every)
-    tried = [_tried(one, held, windows, rates, share, progress) for one in watched(every).values()]
-    pages = _explained(tried, delay)
+    order = list(watched(every).values())
+    told = {one.key: _tried(one, held, windows, rates, share, always, progress) for one in order if one.pages}
+    called = _called([told[one.key] for one in order if one.pages], delay)
+
+    def names(window: Window) -> bool:
+        return any(page.covers(window) for page in called)
+
+    told |= {one.key: _tried(one, held, windows, rates, share, names, progress) for one in order if not one.pages}
+    tried = [told[one.key] for one in order]
+    pages = _explained(called, tried)
     outcome = next((one for one in tried if one.one.monitor.metric is MonitorMetric.PERFORMANCE), None)
     if outcome is not None:
         pages = [replace(page, labels=labels_told(page, outcome, delay)) for page in pages]
@@ -155,6 +163,7 @@ def _tried(
     windows: Sequence[Window],
     rates: Mapping[str, float],
     share: float,
+    names: Callable[[Window], bool],
     progress: Progress | None,
 ) -> Tried:
     def told(at: int, of: int) -> None:
@@ -164,7 +173,7 @@ def _tried(
     as_seen = one if one.monitor.metric in _COUNTED else _thinned(one, share)
     seen: list[Rehearsed] = []
     try:
-        seen.extend(rehearse(as_seen, held, windows, alarm_rate=rates[one.key], progress=told))
+        seen.extend(rehearse(as_seen, held, windows, alarm_rate=rates[one.key], names=names, progress=told))
     except DataError as error:
         return Tried(one, failed=error.message)
     return Tried(one, seen, episodes(seen))
@@ -176,10 +185,13 @@ def _thinned(one: Watched, share: float) -> Watched:
     return replace(one, monitor=one.monitor.model_copy(update={"min_rows": least}))
 
 
-def _explained(tried: Sequence[Tried], delay: timedelta | None) -> list[Page]:
-    alerts = [(one.name, _when_known(one, alert, delay)) for one in tried if one.one.pages for alert in one.alerts]
+def _called(paging: Sequence[Tried], delay: timedelta | None) -> list[Page]:
+    return pages_of([(one.name, _when_known(one, alert, delay)) for one in paging for alert in one.alerts])
+
+
+def _explained(pages: Sequence[Page], tried: Sequence[Tried]) -> list[Page]:
     diagnostics = [one for one in tried if not one.one.pages]
-    return [replace(page, evidence=tuple(_evidence(page, diagnostics))) for page in pages_of(alerts)]
+    return [replace(page, evidence=tuple(_evidence(page, diagnostics))) for page in pages]
 
 
 def _when_known(tried: Tried, alert: Episode, delay: timedelta | None) -> Episode:
