@@ -22,7 +22,7 @@ REFERENCE_DARK = "#4f6b86"
 INK, MUTED, GRID, BAND = "#1f2933", "#52606d", "#e4e9ee", "#dbe6f0"
 HATCH = "////"
 WIDTH, DPI = 7.0, 200
-TITLE, LABEL, SMALL = 14.0, 11.5, 11.0
+TITLE, LABEL, SMALL = 14.5, 12.5, 12.0
 MOST_ALT = 1000
 MARGIN = 0.13
 _TITLE_LINES = 3
@@ -119,7 +119,7 @@ class Canvas:
 
     def x_label(self, text: str) -> None:
         self.axes.set_xlabel(
-            readable(clip(text, 90)), fontsize=LABEL, color=MUTED, loc="left", labelpad=5, parse_math=False
+            readable(clip(text, 80)), fontsize=LABEL, color=MUTED, loc="left", labelpad=5, parse_math=False
         )
 
     def legend(self, handles: Sequence[Any], labels: Sequence[str], *, columns: int = 2) -> None:

@@ -200,6 +200,7 @@ def _chart(
         mended = undone(then, shown, one.fault) if one else None
         return distributions(then, shown, title=title, label=feature, unit=unit, current_label=where, undone=mended)
     if one and one.fault.kind.value == "nulls":
-        missing = [float(np.mean([cell is None for cell in side.tolist()])) for side in (shown, then)]
-        return bars([where, "reference"], missing, title=title, percent=True, label=f"missing {feature}")
+        missing = [float(np.mean([cell is None for cell in side.tolist()])) for side in (then, shown)]
+        names = ["reference", where]
+        return bars(names, missing, title=title, highlight=[where], percent=True, label=f"missing {feature}")
     return categories(count_categories(then)[0], count_categories(shown)[0], title=title, label=feature)

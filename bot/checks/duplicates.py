@@ -77,8 +77,8 @@ def _answer(
         sentence += f"; {int(sizes.max()):,} of them are of {_clock(minutes[int(sizes.argmax())])}: delivered twice?"
     order = np.argsort(-sizes, kind="stable")[:MOST_ROWS]
     chart = bars(
-        ["now", "usually"],
-        [change.current.value, change.reference.value],
+        ["usually", "now"],
+        [change.reference.value, change.current.value],
         title=sentence,
         highlight=["now"] if duplicated else None,
         percent=True,

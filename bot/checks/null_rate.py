@@ -1,6 +1,6 @@
 """The share of rows without a value, now against the reference."""
 
-from bot.charts import bars
+from bot.charts import then_and_now
 from bot.checks.contract import MOST_ROWS, CheckResult
 from bot.checks.registry import FeatureParams, Question
 from bot.checks.windows import features_of, read_sides, span
@@ -32,14 +32,15 @@ def run(question: Question) -> CheckResult:
         sentence = f"{worst}: {percent(change.current.value)} missing (usually {_usual(change)})"
     else:
         sentence = f"No feature misses more values than usual (worst: {worst}, {percent(change.current.value)})"
-    chart = bars(
+    chart = then_and_now(
         [name for name, _ in ranked[:MOST_ROWS]],
+        [one.reference.value for _, one in ranked[:MOST_ROWS]],
         [one.current.value for _, one in ranked[:MOST_ROWS]],
         title=sentence,
         intervals=[(one.current.interval.lower, one.current.interval.upper) for _, one in ranked[:MOST_ROWS]],
         highlight=high,
-        percent=True,
-        label=f"missing {span(sides.start, sides.end)}",
+        shares=True,
+        label=f"rows missing {span(sides.start, sides.end)}",
     )
     return sides.answer(
         "high" if high else "ok",

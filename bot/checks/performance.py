@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from bot.catalog.values import format_duration
-from bot.charts import Chart, bars
+from bot.charts import Chart, bars, then_and_now
 from bot.checks.contract import NO_DATA, TOO_FEW, CheckResult
 from bot.checks.labelled import Kind, Task, losses_of
 from bot.checks.labelled_pair import MONTH, NO_LABELS, Pair, changes_of, matters, read_pair, segments_of, task_and_pair
@@ -247,20 +247,31 @@ def _segment_rows(task: Task, worst: list[SegmentEffect], unit: str) -> list[tup
 
 def _chart(task: Task, pair: Pair, lead: PerformanceChange, worst: list[SegmentEffect], title: str) -> Chart:
     usual = "hold-out" if pair.sides.reference == "the hold-out set" else "usually"
-    names, values = [usual, "now"], [lead.reference.value, lead.current.value]
+    title = _capital(title).replace("`", "")
+    label = {Measure.ACCURACY: "right answers", Measure.MAE: "mean error"}.get(lead.measure, name_of(lead.measure))
     ends = [(one.interval.lower, one.interval.upper) for one in (lead.reference, lead.current)]
-    intervals: list[tuple[float, float] | None] = list(ends)
-    if lead.measure in {Measure.ACCURACY, Measure.MAE}:
-        for one in worst[:SEGMENTS_SHOWN]:
-            names.append(f"now, {one.segment}")
-            values.append(one.current_mean if task.kind is Kind.NUMBERS else 1 - one.current_mean)
-            intervals.append(None)
+    sides = [lead.reference.value, lead.current.value]
+    if worst and lead.measure in {Measure.ACCURACY, Measure.MAE}:
+        worst = worst[:SEGMENTS_SHOWN]
+        means = [(one.mean, one.current_mean) for one in worst]
+        means = means if task.kind is Kind.NUMBERS else [(1 - then, 1 - now) for then, now in means]
+        return then_and_now(
+            ["all rows", *(str(one.segment) for one in worst)],
+            [sides[0], *(then for then, _ in means)],
+            [sides[1], *(now for _, now in means)],
+            title=title,
+            intervals=[ends[1]],
+            highlight=[str(one.segment) for one in worst],
+            shares=lead.measure in POINTS,
+            label=label,
+            reference_label=usual,
+        )
     return bars(
-        names,
-        values,
-        title=_capital(title).replace("`", ""),
-        intervals=intervals,
-        highlight=names[2:] or (["now"] if worst or matters(lead) else None),
+        [usual, "now"],
+        sides,
+        title=title,
+        intervals=ends,
+        highlight=["now"] if worst or matters(lead) else None,
         percent=lead.measure in POINTS,
-        label={Measure.ACCURACY: "right answers", Measure.MAE: "mean error"}.get(lead.measure, name_of(lead.measure)),
+        label=label,
     )

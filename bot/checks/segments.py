@@ -7,7 +7,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from bot.charts import bars
+from bot.charts import then_and_now
 from bot.checks.contract import MOST_ROWS, TOO_FEW, CheckResult
 from bot.checks.outcome import SEEN, outcome_of
 from bot.checks.registry import FeatureParams, Question
@@ -69,13 +69,14 @@ def run(question: Question) -> CheckResult:
     verdict = "no change" if not changed else "concentrated" if named else "spread"
     sentence = _sentence(moved, changed, named, show)
     shown = _shown(found, pair)
-    chart = bars(
+    chart = then_and_now(
         [_short(label) for label, _ in shown],
-        [one.current_mean for _, one in shown],
+        [one.mean if one.rows else math.nan for _, one in shown],
+        [one.current_mean if one.current_rows else math.nan for _, one in shown],
         title=sentence,
-        highlight=[_short(shown[0][0])] if named else None,
-        percent=share,
-        label=said,
+        highlight=[_short(shown[0][0])] if named else (),
+        shares=share,
+        label=f"{said}{unit_of(question, column) if not share else ''}; what explains most first",
     )
     return sides.answer(
         verdict,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.charts import bars, categories, distributions, ranking, scattered, series
+from bot.charts import bars, categories, distributions, ranking, scattered, series, then_and_now
 from bot.charts.canvas import MOST_ALT, Canvas, readable
 from bot.charts.histogram import axis_of
 from bot.charts.numbers import as_floats, clip, distinct, human, nice_ticks, percent, written_out
@@ -149,10 +149,33 @@ def test_a_ranking_is_sorted_and_names_its_threshold():
     assert "Largest first: amount 4.2; age 0.5. Threshold 1." in chart.alt
 
 
+def test_what_was_and_what_is_stand_side_by_side():
+    chart = then_and_now(
+        ["amount", "age", *"bcdefghi", "late"],
+        [0.001, 0.1, *[0.0] * 8, None],
+        [0.12, 0.1, *[0.0] * 8, 0.3],
+        title="t",
+        intervals=[(0.1, 0.14)],
+        highlight=["late"],
+        shares=True,
+        label="rows missing",
+    )
+    assert size(chart)[0] == 1400
+    assert "amount usually 0.1 %, now 12 % (10 % to 14 %); age usually 10 %, now 10 %" in chart.alt
+    assert "late usually –, now 30 %" in chart.alt
+    assert "h usually" not in chart.alt
+
+
+def test_two_numbers_that_differ_are_not_written_alike():
+    alt = then_and_now(["a", "b"], [1000.2, 5416], [1000.4, 5417], title="t", reference_label="hold-out").alt
+    assert "a hold-out 1,000.2, now 1,000.4; b hold-out 5,416, now 5,417" in alt
+
+
 @pytest.mark.parametrize(
     "chart",
     [
         lambda: distributions([], [None], title="t", label=HOSTILE),
+        lambda: then_and_now([1], [None], ["x"], title="t"),
         lambda: categories({}, {"a": 0}, title="t"),
         lambda: series([], [], title="t", label="x"),
         lambda: series(hours(2), [None, float("nan")], title="t", label="x"),
@@ -173,6 +196,7 @@ def test_foreign_text_is_shown_not_parsed():
         categories({long: 1, "": 2}, {None: 1, "\n": 3}, title=long, label=long, reference_label=long),
         series(hours(3), [1, 2, 3], title=long, label=long, marks=[(START, long)] * 9, fired_at=START, lower=1.5),
         bars([long, long], [1, 2], title=long, label=long, highlight=[long]),
+        then_and_now([long, long], [1, 2], [2, 1], title=long, label=long, highlight=[long], current_label=long),
         ranking([long], [1], title=long, threshold=0.5, label=long),
     ]
     assert all(size(chart)[0] == 1400 and len(chart.alt) <= MOST_ALT for chart in made)
@@ -192,6 +216,7 @@ def test_any_numbers_can_be_drawn(one, two):
             hours(len(one)), one, title="t", label="x", lower=two[0] if two else None, upper=two[-1] if two else None
         ),
         bars(range(len(two)), two, title="t", intervals=[(0.0, 1.0)] * len(two)),
+        then_and_now(range(min(len(one), len(two))), one[: len(two)], two[: len(one)], title="t"),
         ranking(range(len(one)), one, title="t", threshold=two[0] if two else None),
     ]
     assert all(size(chart)[0] == 1400 and chart.alt for chart in made)

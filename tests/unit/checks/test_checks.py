@@ -85,6 +85,8 @@ def test_drift_of_one_feature_agrees_in_every_mode(faulty, mode):
 
 def test_null_rate_is_calm_when_nulls_are_usual(faulty):
     found = ask(faulty, "null_rate feature=dep_delay")
+    assert "dep_delay usually " in found.alt
+    assert "%, now " in found.alt
     assert found.verdict == "ok"
     assert "usually 2.0 %" in found.sentence
 
