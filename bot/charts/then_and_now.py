@@ -139,7 +139,7 @@ def _numbers(canvas: Canvas, at: int, words: tuple[str, str], right: float, *, m
 def _handles() -> list[Any]:
     from matplotlib.lines import Line2D  # noqa: PLC0415
 
-    ring = {"marker": "o", "markersize": 9, "markerfacecolor": "white", "markeredgewidth": 2.2}
+    ring: dict[str, Any] = {"marker": "o", "markersize": 9, "markerfacecolor": "white", "markeredgewidth": 2.2}
     return [
         Line2D([], [], linestyle="none", markeredgecolor=REFERENCE_DARK, **ring),
         Line2D([], [], linestyle="none", marker="D", markersize=7.5, color=CURRENT, markeredgecolor="white"),

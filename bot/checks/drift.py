@@ -1,23 +1,29 @@
 """Whether a feature's distribution moved, or which of all features did, with a floor on the effect."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, TypedDict
 
 from bot.charts import Chart, categories, distributions, ranking
 from bot.checks.contract import MOST_ROWS, TOO_FEW, CheckResult
 from bot.checks.registry import FeatureParams, Question
-from bot.checks.windows import MOST_COMPARED, Sides, answer_of, features_of, read_sides, unit_of, weighed
-from bot.statistics.columns import count_categories, is_numeric
+from bot.checks.windows import MOST_COMPARED, Sides, answer_of, features_of, read_sides, unit_of, units_of, weighed
+from bot.statistics.columns import as_numbers, count_categories, is_numeric
 from bot.statistics.drift import FeatureDrift, compare_frames, compare_profiles, fit_frame
 from bot.statistics.faults.explain import explain_change
 from bot.statistics.scores.harm import Weighed, with_harm
+from bot.statistics.texts import holds_numbers, text_among
 
 
 class DriftParams(FeatureParams):
     """mode: `exact`, `sketch` (fixed size, error of the KS under .0005), or `auto`, which chooses by column."""
 
     mode: Literal["auto", "exact", "sketch"] = "auto"
+
+
+class _Said(TypedDict):
+    weights: Mapping[str, float]
+    units: Mapping[str, str]
 
 
 def run(question: Question) -> CheckResult:
@@ -35,7 +41,7 @@ def run(question: Question) -> CheckResult:
         return sides
     both = [name for name in features if name in sides.then.columns]
     then, now = ({name: side.columns[name] for name in both} for side in (sides.then, sides.now))
-    found = compare_frames(then, now, mode=question.params.mode, weights=question.rows.data.importances)
+    found = compare_frames(then, now, mode=question.params.mode, **_said(question))
     return _answer(question, sides, found, weighed=weighed(question, found, sides, both))
 
 
@@ -76,11 +82,16 @@ def _profiled(question: Question, sides: Sides, features: Sequence[str]) -> tupl
     known = set(rows.columns(against.part))
     both = [name for name in features if name in known]
     then = rows.window(against.part, against.start, against.end, both, most=MOST_COMPARED)
-    reference = fit_frame(then.columns, mode="sketch" if sides.now.rows > MOST_COMPARED else "auto")
+    columns = {name: as_numbers(one) if holds_numbers(one) else one for name, one in then.columns.items()}
+    reference = fit_frame(columns, mode="sketch" if sides.now.rows > MOST_COMPARED else "auto")
     now = rows.profiles("predictions", sides.start, sides.end, reference)
     seen = max((profile.rows for profile in now.values()), default=0)
-    found = compare_profiles(reference, now, weights=question.rows.data.importances)
+    found = compare_profiles(reference, now, **_said(question))
     return found, f"{seen:,} of {sides.now.rows:,} rows profiled where they lie"
+
+
+def _said(question: Question) -> _Said:
+    return {"weights": question.rows.data.importances, "units": units_of(question)}
 
 
 def _sentence(sides: Sides, judged: list[FeatureDrift], moved: list[FeatureDrift], weighed: Weighed) -> str:
@@ -92,6 +103,8 @@ def _sentence(sides: Sides, judged: list[FeatureDrift], moved: list[FeatureDrift
     top = moved[0]
     causes = explain_change(sides.then.columns[top.feature], sides.now.columns[top.feature])
     cause = f"; {causes[0].sentence}" if causes else ""
+    text = text_among(sides.now.columns[top.feature]) if is_numeric(sides.then.columns[top.feature]) else None
+    cause += f"; {text.sentence(top.feature)}" if text else ""
     more = f"; {len(moved)} of {len(judged)} features moved" if len(judged) > 1 else ""
     return f"{with_harm(_clean(top) + cause, weighed.words(top.feature))}{more}"
 

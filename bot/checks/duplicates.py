@@ -13,7 +13,7 @@ from bot.checks.windows import Sides, read_sides
 from bot.statistics.columns import Column, as_numbers, is_numeric
 from bot.statistics.faults.hypothesis import SURE
 from bot.statistics.rates import ShareChange, compare_shares
-from bot.statistics.wording import percent
+from bot.statistics.wording import agree, count_of, percent
 
 MOST_READ = 1_000_000
 CANT_TELL = "can't tell"
@@ -64,17 +64,24 @@ def _answer(
     sides: Sides, change: ShareChange, repeats: NDArray[np.bool_], times: Column, key: str | None
 ) -> CheckResult:
     found = int(repeats.sum())
-    what = f"share their {key} with an earlier row" if key else "repeat an earlier row in every column"
+    what = (
+        f"{agree(found, 'shares its', 'share their')} {key} with an earlier row"
+        if key
+        else f"{agree(found, 'repeats', 'repeat')} an earlier row in every column"
+    )
     duplicated = change.difference >= LEAST_CHANGE and change.p_value < SURE
     usual = percent(change.reference.value)
-    sentence = f"{found:,} of {repeats.size:,} rows ({percent(change.current.value)}) {what} (usually {usual})"
+    sentence = (
+        f"{found:,} of {count_of(repeats.size, 'row')} ({percent(change.current.value)}) {what} (usually {usual})"
+    )
     if not found:
         sentence = (
             f"None of {repeats.size:,} rows {'shares its ' + key + ' with another' if key else 'repeats another'}"
         )
     minutes, sizes = _by_minute(times[repeats])
     if duplicated and sizes.size and sizes.max() >= found / 2:
-        sentence += f"; {int(sizes.max()):,} of them are of {_clock(minutes[int(sizes.argmax())])}: delivered twice?"
+        most, minute = int(sizes.max()), _clock(minutes[int(sizes.argmax())])
+        sentence += f"; {most:,} of them {agree(most, 'is', 'are')} of {minute}: delivered twice?"
     order = np.argsort(-sizes, kind="stable")[:MOST_ROWS]
     chart = bars(
         ["usually", "now"],

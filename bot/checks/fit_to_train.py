@@ -22,7 +22,7 @@ from bot.statistics.faults.places import explain_in_segments
 from bot.statistics.maturity import maturity_now
 from bot.statistics.rates import compare_nulls, count_nulls
 from bot.statistics.shortfall import Shortfall
-from bot.statistics.wording import percent
+from bot.statistics.wording import agree, count_of, percent
 
 USUAL = timedelta(days=30)
 MOST_READ = 200_000
@@ -111,7 +111,7 @@ def outside(times: Column, troubles: Sequence[KnownTrouble], end: datetime) -> N
 def _rows(then: Columns, have: int) -> Criterion:
     of = len(next(iter(then.values()), ()))
     need = max(LEAST_ROWS, round(LEAST_OF_REFERENCE * of))
-    return Criterion("rows", have >= need, f"{have:,} rows; {need:,} needed")
+    return Criterion("rows", have >= need, f"{count_of(have, 'row')}; {need:,} needed")
 
 
 def _labels(
@@ -133,7 +133,7 @@ def _labels(
     if counts:
         rare, size = min(counts.items(), key=lambda pair: pair[1])
         passed = size >= LEAST_OF_CLASS and len(counts) > 1
-        says = f"the rarest class, {rare}, has {size:,} rows; {LEAST_OF_CLASS} needed"
+        says = f"the rarest class, {rare}, has {count_of(size, 'row')}; {LEAST_OF_CLASS} needed"
         criteria.append(Criterion("classes", passed, says if len(counts) > 1 else f"every label is {rare}"))
     return criteria, int(has.sum())
 
@@ -196,7 +196,7 @@ def _faults(now: Columns, then: Columns, segments: Sequence[str]) -> Criterion:
 def _drift(now: Columns, then: Columns) -> Criterion:
     found = [one for one in compare_frames(then, {name: now[name] for name in then}) if one.drifted]
     far = [one for one in found if one.strength > MOST_DRIFT]
-    moved = f"{len(found)} {'features' if len(found) > 1 else 'feature'} moved, none far"
+    moved = f"{count_of(len(found), 'feature')} moved, none far"
     if far:
         return Criterion("drift", passed=False, says=f"far from the reference: {far[0].sentence.rstrip('.')}")
     return Criterion("drift", passed=True, says=moved if found else "none")
@@ -223,12 +223,14 @@ def _answer(
     failed = [one for one in criteria if not one.passed]
     out = left.rows - left.kept
     names = _some(left.incidents)
-    aside = f"; {out:,} of {left.rows:,} rows are left out as they lie in {names}" if out else ""
+    lie = agree(out, "is left out as it lies", "are left out as they lie")
+    aside = f"; {out:,} of {count_of(left.rows, 'row')} {lie} in {names}" if out else ""
     if failed:
         sentence = f"Not fit to train on: {failed[0].name}: {failed[0].says}"
         sentence += f"; {len(failed)} of {len(criteria)} criteria fail" if len(failed) > 1 else ""
     else:
-        sentence = f"{left.kept:,} rows are fit to train on: all {len(criteria)} criteria hold"
+        fit = f"{count_of(left.kept, 'row')} {agree(left.kept, 'is', 'are')} fit to train on"
+        sentence = f"{fit}: all {len(criteria)} criteria hold"
     shown = {"looked at": left.rows, "with a label": left.labelled} | ({f"in {names}": out} if out else {})
     chart = bars(
         list(shown),

@@ -18,7 +18,7 @@ from bot.data import LABEL
 from bot.statistics.columns import Column, Floats
 from bot.statistics.maturity import HALF, USUALLY, Maturity, maturity, maturity_now
 from bot.statistics.shortfall import Shortfall
-from bot.statistics.wording import number, percent
+from bot.statistics.wording import agree, count_of, number, percent
 
 ON_TIME, LATE, NONE, UNKNOWN = "on time", "late", "no labels", "can't tell"
 WEEK = timedelta(days=7)
@@ -73,7 +73,7 @@ def run(question: Question) -> CheckResult:
     if now == 0:
         return answer(NO_DATA, f"{question.model.name} has no rows {span(start, end)}. {longer(end - start)}")
     if not waiting.has.any():
-        rows = f"{waiting.age.size:,} rows since {_day(history_from(start, end))}"
+        rows = f"{count_of(waiting.age.size, 'row')} since {_day(history_from(start, end))}"
         sentence = f"Not one label has come for {rows}: look at the job that writes the labels, and at their key."
         return answer(NONE, sentence, data={"labelled": 0.0})
     never = never_labelled(waiting)
@@ -86,7 +86,9 @@ def run(question: Question) -> CheckResult:
         return answer(UNKNOWN, f"{have}; {_share(waiting)} of the rows since then have one.", notes=notes)
     came, due = _came_and_due(waiting, usual)
     if due < LEAST_EXPECTED:
-        sentence = f"Only {due:,.0f} labels were due {span(start, end)}, too few to judge by."
+        sentence = (
+            f"Only {count_of(due, 'label')} {agree(due, 'was', 'were')} due {span(start, end)}, too few to judge by."
+        )
         return answer(TOO_FEW, f"{sentence} {longer(end - start)}", notes=notes)
     late = came < (1 - MISSING_PART) * due and (came - due) / math.sqrt(due) < -BEYOND_CHANCE
     cohorts = _cohorts(waiting, usual, start, end)
@@ -194,7 +196,7 @@ def _sentence(waiting: Waiting, usual: Maturity, came: int, due: float, end: dat
     half, most = usual.age_of(HALF) or 0.0, usual.age_of(USUALLY) or 0.0
     expected = percent(float(usual.shares_by(waiting.age[waiting.current]).mean()))
     last = length(waiting.length).removeprefix("1 ")
-    arrived = f"{came:,} labels came in the last {last}, {number(round(due))} were due"
+    arrived = f"{count_of(came, 'label')} came in the last {last}, {number(round(due))} {agree(due, 'was', 'were')} due"
     if late:
         assert waiting.took is not None
         newest = float(np.nanmin(waiting.age - waiting.took))

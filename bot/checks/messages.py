@@ -16,6 +16,7 @@ from slack_sdk.models.views import View
 from bot.checks.catalogue import CHECKS
 from bot.checks.registry import Registry, usage
 from bot.slack.text import clip, escape
+from bot.statistics.wording import count_of
 from bot.tables import CheckRun
 
 CALM = frozenset(check.verdicts[0] for check in CHECKS.by_name.values())
@@ -85,7 +86,7 @@ def footer(run: CheckRun) -> str:
         last = f"{end:%H:%M}" if start.date() == end.date() else f"{end.day} {end:%b %H:%M}"
         parts.append(f"Window {start.day} {start:%b %H:%M}–{last} UTC")
     if result.get("rows_read") is not None:
-        parts.append(f"{result['rows_read']:,} rows")
+        parts.append(count_of(result["rows_read"], "row"))
     if result.get("reference"):
         parts.append(f"against {result['reference']}")
     parts += [str(note) for note in result.get("notes") or ()]

@@ -3,9 +3,11 @@
 from bot.charts import then_and_now
 from bot.checks.contract import MOST_ROWS, CheckResult
 from bot.checks.registry import FeatureParams, Question
-from bot.checks.windows import features_of, read_sides, span
+from bot.checks.windows import Sides, features_of, read_sides, span
+from bot.statistics.columns import is_numeric
 from bot.statistics.faults.hypothesis import SURE
 from bot.statistics.rates import ShareChange, compare_nulls
+from bot.statistics.texts import TextAmong, text_among
 from bot.statistics.wording import percent
 
 LEAST_CHANGE = 0.02
@@ -25,13 +27,16 @@ def run(question: Question) -> CheckResult:
     if not ranked:
         return sides.answer("ok", "None of these columns is in the reference.")
     worst, change = ranked[0]
+    texts = {name: text for name, _ in ranked if (text := _text(sides, name))}
     if high:
-        sentence = f"{worst}: {percent(change.current.value)} of rows are missing (usually {_usual(change)})"
+        sentence = _missing(worst, change, texts.get(worst))
         sentence += f"; {len(high)} of {len(ranked)} features miss more than usual" if len(high) > 1 else ""
     elif asked:
         sentence = f"{worst}: {percent(change.current.value)} missing (usually {_usual(change)})"
+        sentence += f"; {texts[worst].sentence(worst)}" if worst in texts else ""
     else:
         sentence = f"No feature misses more values than usual (worst: {worst}, {percent(change.current.value)})"
+        sentence += "".join(f"; {one.sentence(name)}" for name, one in list(texts.items())[:1])
     chart = then_and_now(
         [name for name, _ in ranked[:MOST_ROWS]],
         [one.reference.value for _, one in ranked[:MOST_ROWS]],
@@ -49,10 +54,28 @@ def run(question: Question) -> CheckResult:
         rows=[
             (name, percent(one.current.value), _usual(one), f"{one.current.rows:,}") for name, one in ranked[:MOST_ROWS]
         ],
-        data={name: {"now": one.current.value, "usually": one.reference.value} for name, one in ranked},
+        data={
+            name: {
+                "now": one.current.value,
+                "usually": one.reference.value,
+                "text": texts[name].count / texts[name].rows if name in texts else 0.0,
+            }
+            for name, one in ranked
+        },
         png=chart.png,
         alt=chart.alt,
     )
+
+
+def _missing(name: str, change: ShareChange, text: TextAmong | None) -> str:
+    if text and text.count == change.current.count:
+        return text.sentence(name, change.reference.value)
+    sentence = f"{name}: {percent(change.current.value)} of rows are missing (usually {_usual(change)})"
+    return f"{sentence}; {text.sentence(name)}" if text else sentence
+
+
+def _text(sides: Sides, name: str) -> TextAmong | None:
+    return text_among(sides.now.columns[name]) if is_numeric(sides.then.columns[name]) else None
 
 
 def rose(change: ShareChange) -> bool:

@@ -16,7 +16,7 @@ from bot.data import Frame
 from bot.statistics.columns import Column, as_numbers, category_text, is_numeric
 from bot.statistics.outliers import OddRow, OddRows, learn_rows, odd_rows
 from bot.statistics.shortfall import Shortfall
-from bot.statistics.wording import number, percent
+from bot.statistics.wording import agree, count_of, number, percent
 
 NONE, SOME, MANY = "none", "some", "many"
 MANY_SHARE, MANY_ROWS = 0.01, 10
@@ -76,7 +76,7 @@ def _moves_on(then: Column, now: Column) -> bool:
 
 
 def _notes(columns: int, rows: int, apart: Sequence[str]) -> tuple[str, ...]:
-    looked = f"{columns} column{'s' if columns > 1 else ''} looked at, learnt from {rows:,} rows"
+    looked = f"{count_of(columns, 'column')} looked at, learnt from {count_of(rows, 'row')}"
     left = f"; {', '.join(apart[:MOST_ROWS])} left out: it only counts on" if apart else ""
     return (f"{looked}; one clean window in a hundred names a row by chance{left}",)
 
@@ -111,13 +111,12 @@ def _verdict(found: OddRows) -> str:
 def _sentence(question: Question, sides: Sides, found: OddRows, verdict: str) -> str:
     where = span(sides.start, sides.end)
     if verdict == NONE:
-        return f"None of {found.rows:,} rows {where} is unlike the reference"
+        return f"None of {count_of(found.rows, 'row')} {where} is unlike the reference"
     strangest = found.told[0]
     usually = _usually(question, strangest)
     said = f"{strangest.feature} {_value(question, strangest)} ({usually})"
-    counted = (
-        f"{found.count:,} of {found.rows:,} rows {where} {'is' if found.count == 1 else 'are'} unlike the reference"
-    )
+    are = agree(found.count, "is", "are")
+    counted = f"{found.count:,} of {count_of(found.rows, 'row')} {where} {are} unlike the reference"
     if verdict == SOME:
         return f"{counted}{'; the strangest' if found.count > 1 else ''}: {said}"
     feature, size = next(iter(found.by_feature.items()))

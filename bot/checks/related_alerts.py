@@ -5,6 +5,7 @@ from datetime import timedelta
 from bot.checks.contract import MOST_ROWS, CheckResult
 from bot.checks.known import KnownAlert
 from bot.checks.registry import Question
+from bot.statistics.wording import count_of
 
 USUAL = timedelta(hours=6)
 WEIGHTS = {"model": 3.0, "feature": 2.0, "segment": 2.0, "kind": 0.5}
@@ -29,7 +30,7 @@ def run(question: Question) -> CheckResult:
     elsewhere = [one for _, one in found if one.model != name]
     first = min((one for _, one in found), key=lambda one: one.at)
     sentence = (
-        f"{len(found)} {'alerts' if len(found) > 1 else 'alert'} {span}, {open_now} still firing; "
+        f"{count_of(len(found), 'alert')} {span}, {open_now} still firing; "
         f"{'the first was' if len(found) > 1 else 'it is'} {first.name} at {first.at:%H:%M} UTC"
     )
     if elsewhere:

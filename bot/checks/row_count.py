@@ -10,7 +10,7 @@ from bot.checks.windows import span
 from bot.statistics.quality import without_upsets
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.volumes import count_band
-from bot.statistics.wording import number
+from bot.statistics.wording import count_of, number
 
 DAY, WEEK = timedelta(days=1), timedelta(days=7)
 WEEKS, DAYS, WINDOWS = 8, 14, 30
@@ -56,11 +56,11 @@ def _answer(
     latest: datetime,
 ) -> CheckResult:
     start, end = window
-    said = f"{now:,} {'row' if now == 1 else 'rows'} {span(start, end)}"
+    said = f"{count_of(now, 'row')} {span(start, end)}"
     counts = without_upsets([size for _, size in like if size])
     band = count_band(counts, false_alarm_rate=CHANCE, least_windows=LEAST_WINDOWS)
     if isinstance(band, Shortfall):
-        short = f"{said}; only {len(counts)} earlier windows to compare with, {LEAST_WINDOWS} needed."
+        short = f"{said}; only {count_of(len(counts), 'earlier window')} to compare with, {LEAST_WINDOWS} needed."
         return CheckResult(TOO_FEW_WINDOWS, short, window_start=start, window_end=end, rows_read=now)
     lower, upper = band.lower, band.upper
     upset = sum(1 for _, size in like if size) - len(counts)

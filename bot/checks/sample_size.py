@@ -14,7 +14,7 @@ from bot.checks.windows import against_of, features_of, longer, nothing_to_compa
 from bot.data import OutcomeColumn
 from bot.statistics.drift import rows_to_see_shift, shift_seen_by_rows
 from bot.statistics.rates import share_seen_by_rows
-from bot.statistics.wording import number, percent
+from bot.statistics.wording import agree, count_of, number, percent
 
 ENOUGH, TOO_FEW = "enough", "too few rows"
 LONGEST, DAYS_FROM = timedelta(days=90), 48
@@ -43,13 +43,18 @@ def run(question: Question) -> CheckResult:
     seen = shift_seen_by_rows(have, reference_rows=then, features=features)
     parts = _parts(question, start, end)
     verdict = ENOUGH if need is not None and have >= need else TOO_FEW
-    asked = f"to see a shift of {number(shift)} sigma in one of {features} features"
+    asked = (
+        f"to see a shift of {number(shift)} sigma in {f'one of {features} features' if features > 1 else 'the feature'}"
+    )
     if need is None:
-        sentence = f"{against.words} has only {then:,} rows: no window, however long, would do {asked}"
+        only = f"{against.words[:1].upper()}{against.words[1:]} has only {count_of(then, 'row')}"
+        sentence = f"{only}: no window, however long, would do {asked}"
     elif verdict == ENOUGH:
-        sentence = f"{have:,} rows are enough {asked} ({need:,} needed); they show one of {_two(seen)}"
+        enough = f"{count_of(have, 'row')} {agree(have, 'is', 'are')} enough {asked} ({need:,} needed)"
+        sentence = f"{enough}; {agree(have, 'it shows', 'they show')} one of {_two(seen)}"
     else:
-        sentence = f"Only {have:,} of {need:,} rows needed {asked}; these show one of {_two(seen)} at best"
+        few = f"Only {have:,} of {count_of(need, 'row')} needed {asked}"
+        sentence = f"{few}; {agree(have, 'it shows', 'these show')} one of {_two(seen)} at best"
         wait = math.ceil((end - start) * (need / have) / timedelta(hours=1))
         if wait <= LONGEST / timedelta(hours=1):
             sentence += (
@@ -57,7 +62,8 @@ def run(question: Question) -> CheckResult:
             )
     small = [name for name, size in parts if need is not None and size < need]
     if small and verdict == ENOUGH:
-        sentence += f"; {len(small)} of {len(parts)} segments have fewer ({small[-1]})"
+        fewer = f"{len(small)} of {count_of(len(parts), 'segment')} {agree(len(small), 'has', 'have')} fewer"
+        sentence += f"; {fewer} ({small[-1]})"
     shown = [("all rows", have), *parts][:MOST_ROWS]
     answer, title = _answers(question, start, end), sentence
     rates = share_seen_by_rows(answer.share, have, reference_rows=then) if answer else None

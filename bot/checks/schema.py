@@ -12,7 +12,8 @@ from bot.checks.windows import Sides, read_sides
 from bot.statistics.columns import Column, as_numbers, count_categories, is_numeric
 from bot.statistics.distances import ks_exact
 from bot.statistics.rates import count_nulls
-from bot.statistics.wording import percent
+from bot.statistics.texts import holds_numbers, text_among
+from bot.statistics.wording import category, percent
 
 MOST_READ = 50_000
 FEW_CATEGORIES = 60
@@ -109,6 +110,12 @@ def _column_changes(name: str, then: Column, now: Column) -> list[Change]:
         return [Change(name, f"was {kind}, is {kind_now}", mark="type")]
     if kind != "text":
         return []
+    if text := text_among(now) if holds_numbers(then) else None:
+        usual = text_among(then)
+        share = text.count / text.rows
+        more = share - (usual.count / usual.rows if usual else 0.0)
+        said = f"holds text where numbers are expected ({percent(share)} of rows, e.g. {category(text.example)})"
+        return [Change(name, said, share, "text")] if more >= LEAST_SHARE else []
     counts, counts_now = count_categories(then)[0], count_categories(now)[0]
     if len(counts) > FEW_CATEGORIES:
         return []

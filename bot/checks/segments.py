@@ -50,7 +50,8 @@ def run(question: Question) -> CheckResult:
     elif question.rows.is_number("predictions", column):
         asked_for, said, share = OutcomeColumn(column), f"the mean of {column}", False
     else:
-        asked_for, said, share = OutcomeColumn(column, nulls=True), f"missing {column}", True
+        expected = data.reference is not None and question.rows.is_number("reference", column)
+        asked_for, said, share = OutcomeColumn(column, nulls=True, numbers=expected), f"missing {column}", True
     edges = _edges(question, sides, explaining)
     then, now = _sums(question, sides, edges, asked_for)
     found = attribute_groups(then, now)

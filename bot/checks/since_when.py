@@ -14,7 +14,7 @@ from bot.checks.windows import LEAST_ROWS, longer, span, unit_of, window_of
 from bot.statistics.changepoint import LEAST_BUCKETS, ChangePoint, change_point
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
 from bot.statistics.faults.hypothesis import SURE
-from bot.statistics.wording import number, percent
+from bot.statistics.wording import count_of, number, percent
 
 BACK = 12
 BUCKETS = 144
@@ -73,7 +73,9 @@ def run(question: Question) -> CheckResult:
     filled = int((now.rows > 0).sum())
     if filled < LEAST_BUCKETS or now.rows.sum() < LEAST_ROWS:
         held = f"with a value {span(start, end)}, in {filled} of {BUCKETS} stretches of time"
-        sentence = f"Only {int(now.rows.sum()):,} rows {held}: {LEAST_ROWS} in {LEAST_BUCKETS} needed to date a change."
+        sentence = (
+            f"Only {count_of(now.rows.sum(), 'row')} {held}: {LEAST_ROWS} in {LEAST_BUCKETS} needed to date a change."
+        )
         sentence += f" {longer(end - start)}" if start == whole else ""
         return CheckResult(TOO_FEW, sentence, window_start=start, window_end=end, rows_read=frame.rows)
     usual = _usual(question, column, outcome.of if outcome else _numbers, start, end, step)

@@ -3,10 +3,11 @@
 from bot.charts import ranking
 from bot.checks.contract import MOST_ROWS, TOO_FEW, CheckResult
 from bot.checks.registry import Question
-from bot.checks.windows import answer_of, features_of, read_sides, unit_of, weighed
+from bot.checks.windows import answer_of, features_of, read_sides, units_of, weighed
 from bot.core.errors import BotError
 from bot.statistics.drift import FeatureDrift, compare_frames
 from bot.statistics.scores.harm import Weighed, with_harm
+from bot.statistics.wording import count_of
 
 
 def run(question: Question) -> CheckResult:
@@ -25,21 +26,23 @@ def run(question: Question) -> CheckResult:
         {name: sides.then.columns[name] for name in both},
         {name: sides.now.columns[name] for name in both},
         weights=weights,
+        units=units_of(question),
     )
     told = weighed(question, found, sides, both)
     judged = [one for one in told.drifts if one.shortfall is None or one.drifted]
     if not judged:
-        return sides.answer(TOO_FEW, f"None of {len(features)} features has enough rows on both sides to compare.")
+        none = f"None of {len(features)} features has" if len(features) > 1 else f"{features[0]} has not"
+        return sides.answer(TOO_FEW, f"{none} enough rows on both sides to compare.")
     judged.sort(key=lambda one: (not one.drifted, told.harmless(one.feature), -_score(one)))
     shifted = [one for one in judged if one.drifted]
     top = judged[0]
     said = top.sentence.rstrip(".")
     if shifted:
-        unit = unit_of(question, top.feature) if said[-1].isdigit() else ""
-        most = with_harm(f"{said}{unit}", told.words(top.feature))
-        sentence = f"{len(shifted)} of {len(judged)} features shifted, most of all {most}"
+        most = with_harm(said, told.words(top.feature))
+        sentence = f"{len(shifted)} of {len(judged)} features shifted, most of all {most}" if len(judged) > 1 else most
     else:
         sentence = f"None of {len(judged)} features shifted enough to matter (most: {said})"
+        sentence = sentence if len(judged) > 1 else f"{said}: too little to matter"
     sentence += f"; {', '.join(gone[:3])} {'is' if len(gone) == 1 else 'are'} gone, ask `schema`" if gone else ""
     by = " times importance" if weights else " times harm" if told.induced else ""
     chart = ranking(
@@ -57,7 +60,9 @@ def run(question: Question) -> CheckResult:
         data={one.feature: {"strength": one.strength, "p": one.adjusted, "drifted": one.drifted} for one in judged},
         png=chart.png,
         alt=chart.alt,
-        notes=(f"{len(judged)} features, corrected for looking at all (Holm)",),
+        notes=(
+            f"{count_of(len(judged), 'feature')}{', corrected for looking at all (Holm)' if len(judged) > 1 else ''}",
+        ),
     )
 
 

@@ -14,6 +14,7 @@ from bot.statistics.faults.explain import explain_change
 from bot.statistics.faults.hypothesis import SURE, FaultHypothesis, FaultKind
 from bot.statistics.ranges import RangeFinding, check_range
 from bot.statistics.shortfall import Shortfall
+from bot.statistics.texts import holds_numbers
 from bot.statistics.wording import number, percent
 
 LEAST_CHANGE = 0.02
@@ -67,8 +68,9 @@ def run(question: Question) -> CheckResult:
 
 def _look(name: str, sides: Sides) -> _Looked | Shortfall | None:
     then, now = sides.then.columns.get(name), sides.now.columns[name]
-    if then is None or not (is_numeric(then) and is_numeric(now)):
+    if then is None or not (is_numeric(then) and holds_numbers(now)):
         return None
+    now = as_numbers(now)
     finding = check_range(then, now)
     if isinstance(finding, Shortfall):
         return finding

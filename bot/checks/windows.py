@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bot.catalog.config import ModelData
@@ -14,6 +14,8 @@ from bot.data import Frame, ModelRows, Part
 from bot.statistics.drift import FeatureDrift, rows_to_see_shift
 from bot.statistics.scores.harm import Weighed, answers_of, weigh
 from bot.statistics.shortfall import Shortfall
+from bot.statistics.texts import as_quantities
+from bot.statistics.wording import count_of
 
 BEFORE = 7
 MOST_COMPARED = 100_000
@@ -121,6 +123,7 @@ def read_sides(question: Question, columns: Sequence[str], *, most: int | None =
     notes = (*notes, *_scanned(question, start, end, against, [name for name in wanted if name in known]))
     now = rows.window("predictions", start, end, wanted, most=most)
     then = rows.window(against.part, against.start, against.end, [name for name in wanted if name in known], most=most)
+    now, then = _as_quantities(now, then)
     reference = against.words
     sides = Sides(now, then, reference, start, end, (*notes, *now.notes), against)
     if now.rows == 0:
@@ -129,9 +132,20 @@ def read_sides(question: Question, columns: Sequence[str], *, most: int | None =
         return sides.answer(NO_DATA, nothing_to_compare(against))
     if now.rows < LEAST_ROWS:
         need = rows_to_see_shift(SEEN_SHIFT, reference_rows=then.rows) or LEAST_ROWS
-        sentence = f"Only {now.rows:,} rows {span(start, end)}; {need:,} needed to see a shift of {SEEN_SHIFT} sigma."
+        few = f"Only {count_of(now.rows, 'row')} {span(start, end)}"
+        sentence = f"{few}; {need:,} needed to see a shift of {SEEN_SHIFT} sigma."
         return sides.answer(TOO_FEW, f"{sentence} {longer(end - start)}", data={"have": now.rows, "need": need})
     return sides
+
+
+def _as_quantities(now: Frame, then: Frame) -> tuple[Frame, Frame]:
+    """A file or a column that holds one text comes as text as a whole; what were numbers are numbers still."""
+    both = {name: as_quantities(column, now.columns[name]) for name, column in then.columns.items()}
+    columns = (
+        now.columns | {name: two for name, (_, two) in both.items()},
+        {name: one for name, (one, _) in both.items()},
+    )
+    return replace(now, columns=columns[0]), replace(then, columns=columns[1])
 
 
 def _scanned(
@@ -221,6 +235,10 @@ def weighed(question: Question, found: list[FeatureDrift], sides: Sides, feature
     answers = answers_of(sides.then.columns[answer], sides.now.columns[answer], called)
     told = weigh(found, then, now, answers, given=bool(question.rows.data.importances))
     return Weighed(found, {}) if isinstance(told, Shortfall) else told
+
+
+def units_of(question: Question) -> dict[str, str]:
+    return {name: one.unit for name, one in question.rows.data.features.items() if one.unit}
 
 
 def unit_of(question: Question, feature: str) -> str:

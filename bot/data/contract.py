@@ -37,12 +37,15 @@ class Frame:
 class OutcomeColumn:
     """What segments are compared by: the share of `value` in a column, of its nulls, or the mean of a numeric one.
 
+    numbers: the column should hold numbers, so that text which is none counts as null.
+
     centre: a value near that mean. Sums are taken about it, so that a mean of 1e9 loses no digit of a spread of 1.
     """
 
     column: str
     value: str | None = None
     nulls: bool = False
+    numbers: bool = False
     centre: float = 0.0
 
 
@@ -131,6 +134,11 @@ def as_number(value: Value) -> float | None:
         return float(value)
     except ValueError:
         return None
+
+
+def named(part: Part) -> str:
+    """`The predictions have`, `The reference has`."""
+    return f"The {part} have" if part in {"predictions", "labels"} else f"The {part} has"
 
 
 def took_too_long(part: Part, seconds: float) -> str:

@@ -30,16 +30,19 @@ from sqlalchemy import (
     func,
     literal,
     literal_column,
+    not_,
     null,
     or_,
     select,
     text,
     tuple_,
+    type_coerce,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import DOUBLE_PRECISION, REAL
 from sqlalchemy.engine import URL, Engine
 from sqlalchemy.pool import NullPool
+from sqlalchemy.types import NullType
 
 from bot.statistics.cells import CELLS, Scale
 
@@ -50,6 +53,8 @@ LARGEST_FLOAT32 = 3.4e38
 SMALLEST_FLOAT32 = 1.2e-38
 PREFETCH = 10_000
 STEPS_BETWEEN_LOOKS = 100_000
+NO_NUMBERS = ("*[^-+.0-9eE]*", "*[0-9.][-+]*", "*.*.*", "[eE]*", "*[eE]*[eE]*", "*[eE]")
+"""As patterns of SQLite's GLOB: foreign signs, a sign behind a digit (dates), two points, an exponent of nothing."""
 NUMBER = r"^\s*[-+]?([0-9]{1,200}\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]{1,2})?\s*$"
 
 
@@ -68,6 +73,10 @@ class Dialect:
     def number(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         """The column as float64; of a column of text, null where it can't be known which texts are numbers."""
         return null() if isinstance(column.type, String) else cast(column, Double)
+
+    def brought(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        """A numeric column as it is read: text that stands among its numbers, where that can be, stays what it is."""
+        return self.number(column)
 
     def text(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
         if isinstance(column.type, Boolean):
@@ -126,6 +135,22 @@ class Dialect:
 
 
 class Sqlite(Dialect):
+    """Any column of SQLite may hold text, whatever its type; cast to a number it would be 0."""
+
+    def number(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        held: ColumnElement[bool] = func.typeof(column).in_(("integer", "real"))
+        if isinstance(column.type, String):
+            plain = type_coerce(column, Text)
+            written = (
+                plain.op("GLOB", is_comparison=True)("*[0-9]*"),
+                *(not_(plain.op("GLOB", is_comparison=True)(one)) for one in NO_NUMBERS),
+            )
+            held = or_(held, and_(*written))
+        return case((held, cast(column, Double)))
+
+    def brought(self, column: ColumnElement[Any]) -> ColumnElement[Any]:
+        return type_coerce(column, NullType())
+
     def engine(self, url: URL, seconds: float) -> Engine:
         engine = super().engine(url, seconds)
         event.listen(engine, "connect", _only_read_sqlite)
@@ -262,7 +287,13 @@ def moments(seconds: NDArray[np.float64]) -> NDArray[Any]:
 
 def _as_array(values: Sequence[Any], is_number: bool) -> NDArray[Any]:  # noqa: FBT001
     if is_number:
+        if any(isinstance(one, str) for one in values):
+            return _as_objects(values)
         return np.asarray(values, dtype=np.float64)  # None becomes NaN
+    return _as_objects(values)
+
+
+def _as_objects(values: Sequence[Any]) -> NDArray[Any]:
     found = np.empty(len(values), dtype=object)
     found[:] = values
     return found

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from bot.catalog.config import Limits, ModelData
 from bot.data.by_segment import MOST_SEGMENTS, SegmentSums, read_sums, window_starts
-from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value, as_number, took_too_long
+from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value, as_number, named, took_too_long
 from bot.data.files import DataError, Files, TooSlowError, UnreadableError, find_files
 from bot.data.grouped import read_groups
 from bot.data.objects import reader_of, scheme_of
@@ -155,7 +155,7 @@ class FileRows:
             if outcome.value is not None:
                 number, asked = f"CASE WHEN CAST({column} AS VARCHAR) = ? THEN 1.0 ELSE 0.0 END", [outcome.value]
             elif outcome.nulls:
-                number = f"CASE WHEN {column} IS NULL THEN 1.0 ELSE 0.0 END"
+                number = f"CASE WHEN {_valued(column, outcome)} IS NULL THEN 1.0 ELSE 0.0 END"
         centre = outcome.centre if outcome is not None else 0.0
         near = f"least(greatest(y, {-LARGEST!r}), {LARGEST!r}) - {centre!r}"
         marked = (
@@ -235,7 +235,7 @@ class FileRows:
         if outcome.value is not None:
             number, values = f"CASE WHEN CAST({column} AS VARCHAR) = ? THEN 1.0 ELSE 0.0 END", [outcome.value, *values]
         if outcome.nulls:
-            number, known = f"CASE WHEN {column} IS NULL THEN 1.0 ELSE 0.0 END", "true"
+            number, known = f"CASE WHEN {_valued(column, outcome)} IS NULL THEN 1.0 ELSE 0.0 END", "true"
         keys = {f"k{at}": self._key(part, name, edges) for at, (name, edges) in enumerate(features.items(), start=1)}
         shown = "".join(f", {key} AS {name}" for name, key in keys.items())
         # Beyond LARGEST a square is no float64.
@@ -285,7 +285,7 @@ class FileRows:
         if column in known:
             return column
         near = get_close_matches(column, known, n=3, cutoff=0.5) or sorted(known)[:8]
-        raise DataError(f"The {part} have no column `{column}`; there is {', '.join(f'`{one}`' for one in near)}.")
+        raise DataError(f"{named(part)} no column `{column}`; there is {', '.join(f'`{one}`' for one in near)}.")
 
     def _moment(self, part: Part) -> str:
         """SQL of the event time as a time zoned UTC: naive times are UTC, numbers are seconds or milliseconds."""
@@ -390,6 +390,11 @@ class FileRows:
             connection.execute("SET lock_configuration = true")
             self._connections[folders] = connection
         return self._connections[folders]
+
+
+def _valued(column: str, outcome: OutcomeColumn) -> str:
+    """Null where the column has no value; text is none where numbers are expected."""
+    return f"TRY_CAST({column} AS DOUBLE)" if outcome.numbers else column
 
 
 def _quoted(name: str) -> str:

@@ -40,7 +40,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchT
 
 from bot.catalog.config import Limits, ModelData
 from bot.data.by_segment import MOST_SEGMENTS, SegmentSums, read_sums, window_starts
-from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Scan, Value, as_number, took_too_long
+from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Scan, Value, as_number, named, took_too_long
 from bot.data.dialects import dialect_of, moments
 from bot.data.files import DataError, TooSlowError, UnreadableError
 from bot.data.grouped import read_groups
@@ -150,7 +150,7 @@ class TableRows:
             if outcome.value is not None:
                 number = case((self._dialect.text(column) == outcome.value, 1.0), else_=0.0)
             elif outcome.nulls:
-                number = case((column.is_(None), 1.0), else_=0.0)
+                number = case((self._valued(column, outcome).is_(None), 1.0), else_=0.0)
         centre = outcome.centre if outcome is not None else 0.0
         place = self._place(self._time("predictions"), starts[1:])
         raw = select(name.label("name"), place.label("place"), number.label("y"))
@@ -231,7 +231,7 @@ class TableRows:
         if outcome.value is not None:
             number = case((self._dialect.text(column) == outcome.value, 1.0), else_=0.0)
         if outcome.nulls:
-            number, known = case((column.is_(None), 1.0), else_=0.0), true()
+            number, known = case((self._valued(column, outcome).is_(None), 1.0), else_=0.0), true()
         raw = select(number.label("y"), *(self._column(part, name).label(name) for name in features))
         kept = raw.where(self._between(part, start, end), known).subquery()
         y = case((self._dialect.is_finite(kept.c.y), kept.c.y))
@@ -311,7 +311,7 @@ class TableRows:
         if name in known:
             return known[name]
         near = get_close_matches(name, known.keys(), n=3, cutoff=0.5) or sorted(known.keys())[:8]
-        raise DataError(f"The {part} have no column `{name}`; there is {', '.join(f'`{one}`' for one in near)}.")
+        raise DataError(f"{named(part)} no column `{name}`; there is {', '.join(f'`{one}`' for one in near)}.")
 
     def _time(self, part: Part) -> Column[Any]:
         column = self._column(part, self.data.time)
@@ -385,7 +385,7 @@ class TableRows:
             return {}, 0
         numeric = [_is_number(column) for column in wanted]
         shown = [
-            (self._dialect.number(column) if is_number else column).label(column.name)
+            (self._dialect.brought(column) if is_number else column).label(column.name)
             for column, is_number in zip(wanted, numeric, strict=True)
         ]
         asked: Select[Any] = select(*shown).select_from(table).where(condition)
@@ -410,6 +410,13 @@ class TableRows:
             for at, cell, word, size in connection.execute(union_all(*each)):
                 rows[at].append((cell if word is None else word, int(size)))
         return {name: self._profile(one, rows[at]) for at, (name, one) in enumerate(pushed.items())}
+
+    def _valued(self, column: Column[Any], outcome: OutcomeColumn) -> ColumnElement[Any]:
+        """Null where the column has no value, of text among numbers as well."""
+        if not (outcome.numbers or _is_number(column)):
+            return column
+        number: ColumnElement[Any] = self._dialect.number(column)
+        return number
 
     def _pushes(self, part: Part, name: str, one: Profile) -> bool:
         """A column that no longer holds numbers is brought over, to be counted as without a value."""

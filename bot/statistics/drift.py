@@ -42,6 +42,8 @@ KOLMOGOROV_MEAN_SQUARE = math.pi**2 / 12
 """Mean of the square of a Kolmogorov variable; its root is .907."""
 NO_FLOOR = 1e-9
 OVERSHOOT = 0.46
+BEYOND_CELLS = 1e38
+"""In widths of a sketch's scale; the outermost cell holds what is larger."""
 
 TINY = 1e-9
 
@@ -110,17 +112,18 @@ def compare_frames(
     categorical: Collection[str] = (),
     batches: Mapping[str, Sequence[Column]] | None = None,
     weights: Mapping[str, float] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> list[FeatureDrift]:
     """Every column of the reference against the same column now, what matters most first.
 
     Columns are arrays of shape (rows,); both frames may have different rows. Columns named in `categorical` are
     categories whatever they hold. `batches` are the baseline's own windows, a list of columns for each feature.
-    `weights` (feature importance, default 1) multiply the strength in the order only.
+    `weights` (feature importance, default 1) multiply the strength in the order only. `units` are said in sentences.
     """
     then = fit_frame(reference, mode=mode, categorical=categorical)
     now = profile_frame(then, current)
     parts = {name: [profile_like(then[name], part) for part in some] for name, some in (batches or {}).items()}
-    found = compare_profiles(then, now, policy=policy, batches=parts, weights=weights)
+    found = compare_profiles(then, now, policy=policy, batches=parts, weights=weights, units=units)
     return [_mark_changed_type(drift, then, current) if drift.shortfall else drift for drift in found]
 
 
@@ -148,11 +151,13 @@ def compare_profiles(
     policy: DriftPolicy | None = None,
     batches: Mapping[str, Sequence[Profile]] | None = None,
     weights: Mapping[str, float] | None = None,
+    units: Mapping[str, str] | None = None,
 ) -> list[FeatureDrift]:
     """As `compare_frames`, from profiles made by `fit_frame` and `profile_frame`."""
     rule = policy or DriftPolicy()
     measured = [
-        _measure(name, then, current.get(name), (batches or {}).get(name, ()), rule) for name, then in reference.items()
+        _measure(name, then, current.get(name), (batches or {}).get(name, ()), rule, (units or {}).get(name, ""))
+        for name, then in reference.items()
     ]
     judged = _judge(measured, rule)
     if weights:
@@ -230,7 +235,7 @@ class _Measured:
 
 
 def _measure(
-    name: str, then: Profile, now: Profile | None, batches: Sequence[Profile], policy: DriftPolicy
+    name: str, then: Profile, now: Profile | None, batches: Sequence[Profile], policy: DriftPolicy, unit: str
 ) -> _Measured:
     if now is None:
         return _unjudged(name, missing_column(name))
@@ -256,7 +261,8 @@ def _measure(
     if isinstance(then, CategoricalProfile) or isinstance(now, CategoricalProfile):
         expected = "categorical" if isinstance(then, CategoricalProfile) else "numeric"
         return _unjudged(name, wrong_type(name, expected))
-    return _measure_numbers(name, then, now, batches, policy, nulls, nulls_strength)
+    measured = _measure_numbers(name, then, now, batches, policy, nulls, nulls_strength)
+    return replace(measured, finding=replace(measured.finding, sentence=_number_sentence(name, then, now, unit)))
 
 
 def _measure_numbers(
@@ -277,9 +283,7 @@ def _measure_numbers(
         else ks_p_value(distance.ks, then.present, now.present)
     )
     strength = max(_over(distance.ks, policy.least_ks), _over(distance.wasserstein, policy.least_wasserstein))
-    drift = FeatureDrift(
-        name, "stable", _number_sentence(name, then, now), numeric=distance, nulls=nulls, p_value=p_value, spread=spread
-    )
+    drift = FeatureDrift(name, "stable", "", numeric=distance, nulls=nulls, p_value=p_value, spread=spread)
     return _Measured(drift, strength, nulls_strength, nulls.p_value if nulls else 1.0, tested=True)
 
 
@@ -346,16 +350,23 @@ def _snapped(value: float, ends: float) -> float:
     return 0.0 if abs(value) < TINY * ends else value
 
 
-def _number_sentence(name: str, then: NumericProfile, now: NumericProfile) -> str:
+def _said(side: NumericProfile, share: float, size: float) -> str:
+    """A quantile in words; of values beyond what a sketch can hold, that they lie beyond it."""
+    value = side.quantile(share)
+    if isinstance(side, SketchProfile) and abs(value) > BEYOND_CELLS * side.scale.width:
+        return f"{'over' if value > 0 else 'under'} {number(value)}"
+    return number(_snapped(value, size))
+
+
+def _number_sentence(name: str, then: NumericProfile, now: NumericProfile, unit: str = "") -> str:
     ends = [max(abs(side.quantile(share)) for share in (0.05, 0.95)) for side in (then, now)]
     size = min(end for end in ends if end > 0) if any(ends) else 0.0
-    was, is_now = (number(_snapped(side.quantile(0.5), size)) for side in (then, now))
+    unit = f" {unit}" if unit else ""
+    was, is_now = (_said(side, 0.5, size) for side in (then, now))
     if was != is_now:
-        return f"{name}: median {was} → {is_now}"
-    spans = [
-        " to ".join(number(_snapped(side.quantile(share), size)) for share in (0.05, 0.95)) for side in (then, now)
-    ]
-    return f"{name}: median {was} as before, nine rows in ten {spans[0]} → {spans[1]}"
+        return f"{name}: median {was} → {is_now}{unit}"
+    spans = [" to ".join(_said(side, share, size) for share in (0.05, 0.95)) for side in (then, now)]
+    return f"{name}: median {was}{unit} as before, nine rows in ten {spans[0]} → {spans[1]}{unit}"
 
 
 def _category_sentence(name: str, then: CategoricalProfile, now: CategoricalProfile) -> str:

@@ -98,15 +98,18 @@ def _two_share_p(count: int, rows: int, current_count: int, current_rows: int) -
 def count_nulls(values: Column) -> int:
     """Null rows of a column: None, NaN, NaT and masked; infinities are values."""
     if is_numeric(values):
-        return int(np.count_nonzero(np.isnan(as_numbers(values))))
+        return _count_no_numbers(values)
     return count_categories(values)[1]
 
 
 def compare_nulls(reference: Column, current: Column, confidence: float = CONFIDENCE) -> ShareChange:
-    """The null rate then and now."""
-    return compare_shares(
-        count_nulls(reference), int(np.size(reference)), count_nulls(current), int(np.size(current)), confidence
-    )
+    """The null rate then and now. Where the reference holds numbers, text that is none has no value either."""
+    nulls = _count_no_numbers(current) if is_numeric(reference) else count_nulls(current)
+    return compare_shares(count_nulls(reference), int(np.size(reference)), nulls, int(np.size(current)), confidence)
+
+
+def _count_no_numbers(values: Column) -> int:
+    return int(np.count_nonzero(np.isnan(as_numbers(values))))
 
 
 def normal_quantile(share: float) -> float:

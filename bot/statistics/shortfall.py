@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bot.statistics.wording import count_of
+
 
 class Reason(StrEnum):
     TOO_FEW_ROWS = "too_few_rows"
@@ -27,7 +29,7 @@ class Shortfall:
 
 
 def too_few_rows(have: int, need: int, where: str = "the current window") -> Shortfall:
-    counted = f"Only {have:,} rows in {where}" if have else f"No row of {where} has what is asked for"
+    counted = f"Only {count_of(have, 'row')} in {where}" if have else f"No row of {where} has what is asked for"
     return Shortfall(Reason.TOO_FEW_ROWS, f"{counted}; {need:,} needed.", have, need)
 
 
@@ -36,7 +38,12 @@ def too_few_windows(have: int, need: int) -> Shortfall:
 
 
 def all_null(rows: int, where: str = "the current window") -> Shortfall:
-    return Shortfall(Reason.ALL_NULL, f"All {rows:,} rows of {where} are null.", 0, 1)
+    return Shortfall(
+        Reason.ALL_NULL,
+        f"{'The only row' if rows == 1 else f'All {rows:,} rows'} of {where} {'is' if rows == 1 else 'are'} null.",
+        0,
+        1,
+    )
 
 
 def no_variation(where: str = "the reference") -> Shortfall:

@@ -36,6 +36,17 @@ def percent(share: float) -> str:
     return f"{hundred:.1f} %" if abs(hundred) >= 0.1 else f"{hundred:.2f} %"  # noqa: PLR2004
 
 
+def count_of(size: float, noun: str) -> str:
+    """`1 row`, `1,204 rows`, `0 labels`."""
+    shown = f"{size:,.0f}"
+    return f"{shown} {noun if shown == '1' else f'{noun}s'}"
+
+
+def agree(size: float, singular: str, plural: str) -> str:
+    """The form that goes with `size` things, as it is written: `1 row is`, `2 rows are`."""
+    return singular if f"{size:.0f}" == "1" else plural
+
+
 def category(name: str) -> str:
     """A category's name within a sentence; one that would not be seen there is quoted and named."""
     shown = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"

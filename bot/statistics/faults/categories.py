@@ -29,7 +29,7 @@ from bot.statistics.faults.hypothesis import (
     null_burst,
 )
 from bot.statistics.profiles import CategoricalProfile, fit_categorical
-from bot.statistics.wording import LONGEST_NAME, category, percent
+from bot.statistics.wording import LONGEST_NAME, category, count_of, percent
 
 PRICE = 8.0
 USUAL_ODDS = 0.3
@@ -252,7 +252,7 @@ def _respellings(names: list[str], shares: Floats, shares_now: Floats) -> Iterat
     what = f"{category(names[old])} is now written {names[fresh][:LONGEST_NAME]!r}"
     others = len(pairs) - 1
     if others:
-        what += f" (and {others} other{'s' if others > 1 else ''} alike)"
+        what += f" (and {count_of(others, 'other')} alike)"
     of = "rows" if others else "its rows"
     yield _Candidate(FaultKind.RENAMED, target, what, "written as before", many=others > 0, of=of)
 

@@ -61,8 +61,10 @@ def test_newcombes_published_example():
 def test_nulls_of_every_kind_are_counted():
     then = np.array([1.0, np.nan, np.inf, 2.0])
     now = np.array(["a", None, float("nan"), "b"], dtype=object)
-    change = compare_nulls(then, now)
+    change = compare_nulls(np.array(["a", "b", None, "c"], dtype=object), now)
     assert (change.reference.count, change.current.count) == (1, 2)
+    change = compare_nulls(then, now)  # text where numbers are expected is no value
+    assert (change.reference.count, change.current.count) == (1, 4)
 
 
 def test_rows_beyond_the_usual_range_are_counted_then_and_now():
