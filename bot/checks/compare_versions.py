@@ -5,7 +5,7 @@ Versions seldom get the same traffic: what differs is compared at equal traffic,
 
 from typing import Any
 
-from bot.charts import Chart, bars, categories, distributions
+from bot.charts import Chart, bars, categories, distributions, then_and_now
 from bot.checks.contract import MOST_ROWS, TOO_FEW, CheckResult
 from bot.checks.latency import length, milliseconds_of
 from bot.checks.registry import Params, Question
@@ -181,13 +181,17 @@ def _data(pair: VersionPair, measured: list[Measured], mix: list[FeatureDrift]) 
 
 def _heed_chart(pair: VersionPair, heeds: list[Heed], title: str) -> Chart:
     shown = heeds[:MOST_ROWS]
-    return bars(
+    return then_and_now(
         [one.feature for one in shown],
+        [1.0] * len(shown),
         [one.kept for one in shown],
         title=title,
+        intervals=[(one.interval.lower, one.interval.upper) for one in shown],
         highlight=[one.feature for one in shown if one.differs],
-        percent=True,
-        label=f"what answers of {pair.new} owe to a feature, beside {pair.old}'s",
+        shares=True,
+        label=f"what answers owe to a feature, of {pair.old}'s",
+        reference_label=pair.old,
+        current_label=pair.new,
     )
 
 
