@@ -3,15 +3,18 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bot.data import Frame
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, is_numeric
+from bot.statistics.relations.encoding import codes_of
 
 NEW = "(a value never seen before)"
 FEWEST_WINDOWS = 4
 LEAST_SHARE = 0.005
 HABIT = 0.5
+Mask = NDArray[np.bool_]
 
 
 def with_new_categories(
@@ -32,42 +35,34 @@ def with_new_categories(
         column, column_now = then.columns[name], now.columns[name]
         if name == time or is_numeric(column) or is_numeric(column_now):
             continue
-        fresh, known = _fresh(column, places)
+        fresh = _fresh(column, places)
         if fresh is not None:
-            unseen = [not _missing(value) and value not in known for value in column_now.tolist()]
             new_then[name] = np.where(fresh, NEW, column)
-            new_now[name] = np.where(np.array(unseen, dtype=np.bool_), NEW, column_now)
+            new_now[name] = np.where(_unseen(column, column_now), NEW, column_now)
     if not new_then:
         return then, now
     return Frame({**then.columns, **new_then}, then.rows), Frame({**now.columns, **new_now}, now.rows)
 
 
-def _fresh(column: Column, places: Column) -> tuple[Column | None, set[object]]:
-    """Which rows hold a value that is new in their window, shape (rows,), when that is a habit; and every value."""
-    first: dict[object, int] = {}
-    last: dict[object, int] = {}
-    values, windows = column.tolist(), places.tolist()
-    for value, place in zip(values, windows, strict=True):
-        if not _missing(value):
-            first[value] = min(place, first.get(value, place))
-            last[value] = max(place, last.get(value, place))
-    every = sorted(set(windows))
-    if len(every) < FEWEST_WINDOWS:
-        return None, set()
-    begin = every[0]
-    fresh = np.fromiter(
-        (
-            not _missing(value) and first[value] == place and (place != begin or last[value] == begin)
-            for value, place in zip(values, windows, strict=True)
-        ),
-        dtype=np.bool_,
-        count=len(values),
-    )
-    later = [float(fresh[places == place].mean()) for place in every[1:]]
-    if np.mean([share >= LEAST_SHARE for share in later]) < HABIT:
-        return None, set()
-    return fresh, set(first)
+def _fresh(column: Column, places: NDArray[np.int64]) -> Mask | None:
+    """Which rows hold a value that is new in their window, shape (rows,), when that is a habit."""
+    codes, texts = codes_of(column)
+    windows, at = np.unique(places, return_inverse=True)
+    if windows.size < FEWEST_WINDOWS:
+        return None
+    first, last = np.full(len(texts), windows.size), np.full(len(texts), -1)
+    np.minimum.at(first, codes, at)
+    np.maximum.at(last, codes, at)
+    fresh = (codes > 0) & (first[codes] == at) & ((at > 0) | (last[codes] == 0))
+    shares = np.bincount(at, weights=fresh) / np.bincount(at)
+    habit = float(np.mean(shares[1:] >= LEAST_SHARE)) >= HABIT
+    return fresh if habit else None
 
 
-def _missing(value: object) -> bool:
-    return value is None or value != value  # noqa: PLR0124
+def _unseen(column: Column, column_now: Column) -> Mask:
+    """Which rows of the second hold a value that no row of the first does."""
+    codes, texts = codes_of(np.concatenate([np.asarray(side, dtype=object) for side in (column, column_now)]))
+    known = np.zeros(len(texts), dtype=np.bool_)
+    known[codes[: column.size]] = True
+    now = codes[column.size :]
+    return np.asarray((now > 0) & ~known[now])

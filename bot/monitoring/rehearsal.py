@@ -71,14 +71,15 @@ def rehearse(
     windows: Sequence[Window],
     *,
     alarm_rate: float = USUAL_RATE,
+    lasting_rate: float | None = None,
     leaves_out: LeftOut = learns_from_all,
     names: Callable[[Window], bool] = always,
     progress: Progress | None = None,
 ) -> Iterator[Rehearsed]:
     """Judge the windows in turn. A window that can't be judged is `broken`, with the reason as its sentence.
 
-    alarm_rate: the chance of an alarm by an ordinary window, and again by an ordinary run of them. names: of which
-    windows the cause of what moved is searched for.
+    alarm_rate: the chance of an alarm by an ordinary window; lasting_rate: by an ordinary run of them, None: the same.
+    names: of which windows the cause of what moved is searched for.
     """
     if not windows:
         return
@@ -92,7 +93,8 @@ def rehearse(
     past: list[Scored] = []
     for at, window in enumerate(windows, start=1):
         try:
-            terms = Terms(spoilt, alarm_rate, scored=tuple(past[-MEMORY:]), named=names(window))
+            looked = tuple(past[-MEMORY:])
+            terms = Terms(spoilt, alarm_rate, scored=looked, lasting_rate=lasting_rate, named=names(window))
             finding = judge(one, held, window, terms)
         except BotError as error:
             finding = Finding(State.BROKEN, error.message)

@@ -1,36 +1,36 @@
 """Judging how a model's features belong together: what a wrong join breaks and no single column shows."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from bot.data import Frame, ModelRows
-from bot.monitoring.cause import locate
 from bot.monitoring.features import features_of
-from bot.monitoring.finding import Finding, State, surprise_of
+from bot.monitoring.finding import HARMLESS, Finding, State, surprise_of
 from bot.monitoring.novelty import with_new_categories
 from bot.monitoring.references import since_words
+from bot.monitoring.relation_causes import Columns, explained
 from bot.monitoring.sides import Sides, no_rows, stamps_of
 from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
-from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
-from bot.statistics.groups import code_both
+from bot.statistics.columns import Column, as_numbers, is_numeric
+from bot.statistics.faults.explain import explain_change
 from bot.statistics.relations.multivariate import MOST_ROWS, Multivariate, judge_multivariate
+from bot.statistics.scores.harm import LEAST_HARM, answers_moved
 from bot.statistics.shortfall import Reason, Shortfall
-from bot.statistics.wording import percent
 
 LABEL = "sigmas from the windows before"
-IN_ORDER = 0.99
-Columns = Mapping[str, Column]
+IN_ORDER, MOST_IN_ORDER = 0.99, 4000
 
 
 def multivariate(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
     """All features and what was answered, held against the baseline's own windows, each of which was held against the
     others: a version that answers otherwise breaks what belongs together as a wrong join does."""
     names = [*features_of(one, rows), *_answers(one, rows)]
-    columns = list(dict.fromkeys([one.data.time, *names, *one.data.segments]))
+    version = [one.data.version] if one.data.version in rows.columns("predictions") else []
+    columns = list(dict.fromkeys([one.data.time, *names, *one.data.segments, *version]))
     now = rows.window("predictions", window.start, window.end, columns, most=MOST_ROWS)
     if now.rows == 0:
         return no_rows(one)
@@ -41,14 +41,31 @@ def multivariate(one: Watched, rows: ModelRows, window: Window, terms: Terms) ->
     then, now = with_new_categories(then, now, names, one.data.time, window)
     kept = [name for name in names if not _tells_the_time(then.columns[one.data.time], then.columns[name])]
     before = _windows(one, then, kept, window, terms)
-    judged = judge_multivariate(
-        list(before.values()), {name: now.columns[name] for name in kept}, false_alarm_rate=terms.alarm_rate
-    )
+
+    def judge(rows_now: Columns) -> Multivariate | Shortfall:
+        return judge_multivariate(
+            list(before.values()), rows_now, false_alarm_rate=terms.alarm_rate, inputs=features_of(one, rows)
+        )
+
+    judged = judge({name: now.columns[name] for name in kept})
     if isinstance(judged, Shortfall):
         return _short(judged, now.rows)
+    if judged.mix is not None and _harmless(one, judged.mix.mixed, then, now):
+        judged = judged.mix
     finding = _finding(one, list(before), judged, now.rows, f"{judged.windows} windows before")
     finding = replace(finding, reference=f"{finding.reference}{since_words(terms.comparison)}")
-    return _placed(finding, Sides(one, rows, window, then, now, ""), judged) if judged.outside else finding
+    if not judged.outside:
+        return finding
+    sides = Sides(one, rows, window, then, now, "")
+    return explained(finding, sides, judged, list(before.values()), judge)
+
+
+def _harmless(one: Watched, mixed: Sequence[str], then: Frame, now: Frame) -> bool:
+    """Whether another mix of inputs is no more than that: no fault with a name, and answers that hardly move."""
+    if any(explain_change(then.columns[name], now.columns[name]) for name in mixed):
+        return False
+    answer = next((name for name in (one.data.score, one.data.prediction) if name in now.columns), None)
+    return answer is None or answers_moved(then.columns[answer], now.columns[answer]) < LEAST_HARM
 
 
 def _answers(one: Watched, rows: ModelRows) -> list[str]:
@@ -74,6 +91,8 @@ def _finding(one: Watched, before: list[Window], judged: Multivariate, rows: int
             "auc": judged.auc,
             "broken": pairs,
             "moved": [moved.column for moved in judged.moved],
+            **({"beyond_mix": True} if judged.beyond_mix else {}),
+            **({HARMLESS: True, "mixed": list(judged.mixed)} if judged.mixed else {}),
         },
     )
 
@@ -95,34 +114,11 @@ def _tells_the_time(times: Column, values: Column) -> bool:
     """A number that rises with each row, such as a key: every window differs by it."""
     if not is_numeric(values):
         return False
-    numbers, stamps = as_numbers(values), stamps_of(times)
+    every = max(1, len(values) // MOST_IN_ORDER)
+    numbers, stamps = as_numbers(values[::every]), stamps_of(times[::every])
     known = np.isfinite(numbers) & ~np.isnat(stamps)
     ranks = [np.argsort(np.argsort(side[known], kind="stable")) for side in (numbers, stamps.astype(np.int64))]
     return bool(known.sum() > 1 and abs(np.corrcoef(ranks[0], ranks[1])[0, 1]) > IN_ORDER)
-
-
-def _placed(finding: Finding, sides: Sides, judged: Multivariate) -> Finding:
-    """The segment in which the relation changed, where one explains it."""
-    pair = next((one for one in judged.broken if one.second is not None), None)
-    if pair is None or pair.second is None:
-        return finding
-    place = locate(sides, *_belonging(sides, (pair.first, pair.second)))
-    if place.name is None:
-        return finding
-    sentence = f"{finding.sentence}; it is so at {place.name}"
-    return replace(finding, sentence=sentence, segment=place.name, affected=percent(float(np.mean(place.now))))
-
-
-def _belonging(sides: Sides, pair: tuple[str, str]) -> tuple[Floats, Floats]:
-    """How much oftener the two values of a row came together in the reference than apart, as a logarithm, of rows then
-    and now; numbers in fifths. Where the two no longer belong together its mean falls."""
-    first, second = (code_both(sides.then.columns[name], sides.now.columns[name]) for name in pair)
-    width = len(second[2])
-    codes, codes_now = first[0] * width + second[0], first[1] * width + second[1]
-    seen = np.bincount(codes, minlength=len(first[2]) * width).reshape(-1, width) + 0.5
-    apart = seen.sum(axis=1, keepdims=True) * seen.sum(axis=0, keepdims=True) / seen.sum()
-    together = np.log(seen / apart).ravel()
-    return together[codes], together[codes_now]
 
 
 def _short(short: Shortfall, rows: int) -> Finding:

@@ -114,16 +114,19 @@ def _send(session: Session, house: House, signal: Signal, now: datetime) -> None
     receive(session, house, SOURCE, [item], 0, now)
 
 
-def _only_relations(one: Watched, finding: Finding) -> bool:
-    """What no longer belongs together is the cause where no input moved by itself."""
+def _explains_itself(one: Watched, finding: Finding) -> bool:
+    """A guardrail knows the cause where a relation broke and no input moved by itself, or broke among rows of the same
+    mix too, where a new version makes the difference, or where another mix of one input lets expect all else."""
     moved = {*finding.data.get("moved", ())} - {one.data.prediction, one.data.score}
-    return bool(finding.data.get("broken")) and not moved
+    broken = bool(finding.data.get("broken")) and (not moved or "beyond_mix" in finding.data)
+    known = "version" in finding.data or len(finding.data.get("mixed", ())) == 1
+    return finding.feature is not None and (broken or known)
 
 
 def firing(one: Watched, window: Window, finding: Finding) -> Signal:
-    broken = finding.feature is not None and _only_relations(one, finding)
-    evidence = {"cause": finding.sentence} if broken or not one.pages else {}
-    if broken:
+    related = _explains_itself(one, finding)
+    evidence = {"cause": finding.sentence} if related or not one.pages else {}
+    if related:
         evidence["relation"] = str(finding.feature)
     if finding.data.get(HARMLESS):
         evidence = {HARMLESS: "no harm expected"}

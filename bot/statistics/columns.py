@@ -22,8 +22,13 @@ def is_numeric(values: Column) -> bool:
         return True
     if column.dtype.kind != "O":
         return False
-    present = [value for value in column.ravel().tolist() if not _is_null(value)]
-    return bool(present) and all(isinstance(value, NUMBERS) and not isinstance(value, bool) for value in present)
+    present = (value for value in column.ravel().tolist() if not _is_null(value))
+    first = next(present, None)  # of text the first cell tells
+    return _is_quantity(first) and all(map(_is_quantity, present))
+
+
+def _is_quantity(value: object) -> bool:
+    return isinstance(value, NUMBERS) and not isinstance(value, bool)
 
 
 def as_numbers(values: Column) -> Floats:

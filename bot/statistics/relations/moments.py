@@ -22,7 +22,7 @@ LEAST_EXPLAINED, MOST_PAIRS = 0.05, 60
 class Moments:
     """A moment is a mean over rows: of a column of `matrix`, or of a product of two.
 
-    Rows are in order of window and fold.
+    Rows are in order of window and fold; order: where each was among those given.
     matrix: the encoded columns, then how far columns are from what others let expect (`_unexplained`). of, fold: which
     window and which random part of it a row is in. sums: shape (windows, folds, moments). first, second: the columns of
     the matrix a moment is the product of; second is -1 where it is the mean of the first. variance: of a row's moment,
@@ -40,6 +40,7 @@ class Moments:
     variance: Floats
     encoded: int
     expected: tuple[tuple[int, int | None], ...]
+    order: NDArray[np.intp]
 
     @property
     def sizes(self) -> Floats:
@@ -50,6 +51,17 @@ class Moments:
 
     def together(self, windows: NDArray[np.intp]) -> Floats:
         return np.asarray(self.sums[windows].sum(axis=(0, 1)) / self.sizes[windows].sum())
+
+    def weighted(self, weights: Floats) -> Floats:
+        """The mean over the first rows as they were given, each weighted; these are the rows of the first windows."""
+        rows = self.matrix[: weights.size]
+        share = (weights[self.order[: weights.size]] / weights.sum()).astype(np.float32)[:, None]
+        alone = self.second < 0
+        found = np.zeros(self.first.size)
+        found[alone] = (share.T @ rows)[0]
+        encoded = rows[:, : self.encoded]
+        found[~alone] = (encoded.T @ (share * encoded))[self.first[~alone], self.second[~alone]]
+        return found
 
     def without(self, at: int, fold: int) -> tuple[Floats, float]:
         """The mean over all parts of a window but one, and its rows."""
@@ -97,7 +109,7 @@ def moments_of(encoded: Encoded, of: NDArray[np.intp], past: int) -> Moments:
     variance = np.maximum(np.concatenate([of_columns, of_products]) - mean**2, LEAST_VARIANCE)
     first = np.concatenate([np.arange(wide), left])
     second = np.concatenate([np.full(wide, -1), right])
-    return Moments(extended, of, fold, sums, counts, first, second, variance, width, expected)
+    return Moments(extended, of, fold, sums, counts, first, second, variance, width, expected, order)
 
 
 @dataclass(frozen=True, slots=True)

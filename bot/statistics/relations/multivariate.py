@@ -10,32 +10,34 @@ and their distances are the band that the newest is held against.
 """
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
-from bot.statistics.columns import Column, Floats
-from bot.statistics.relations.broken import Broken, Moved, changed_words, culprit, explain_window
+from bot.statistics.columns import Column
+from bot.statistics.relations.broken import (
+    MOST_NAMED,
+    Broken,
+    Moved,
+    changed_words,
+    culprit,
+    explain_beyond_mix,
+    explain_window,
+)
+from bot.statistics.relations.distance import Band, Told, tell
 from bot.statistics.relations.encoding import Encoded, encode
-from bot.statistics.relations.moments import FOLDS, Moments, moments_of
+from bot.statistics.relations.mix import as_mixed
+from bot.statistics.relations.moments import Moments, moments_of
 from bot.statistics.shortfall import Shortfall, no_variation, too_few_rows, too_few_windows
 from bot.statistics.wording import number
 
 LEAST_WINDOWS, LEAST_ROWS = 10, 50
 MOST_ROWS = 40_000
 LEAST_EFFECT = 0.1
-KEPT = 32
-"""How many moments the classifier uses: those that differ most."""
-LEAST_SPREAD, LEAST_SPREAD_OF_LOGS = 1.0, 0.2
-"""Of distances among windows in order: a handful of them may show less by chance."""
-LARGEST_LOG = 300.0
-REFERENCE_ROWS = 3000
 SEED = 20261124
 Z95 = 1.96
-TINY = 1e-12
-FARTHEST = 20.0
+MOST_ALONE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,10 @@ class Multivariate:
     most 20). auc: the chance that a row of the window scores higher than one before, with its 95 % interval (lower,
     upper) by the rows alone. p_value: of such a distance, one-sided; 1 where the effect is below the floor. broken:
     pairs of columns that no longer belong together; moved: columns that differ by themselves; both the clearest first,
-    and empty inside the band. windows: how many gave the band. left_out: columns beyond the cap, or constant.
+    and empty inside the band. mix: the same window, where another mix of some columns alone makes the distance, judged
+    by the rows before in that mix; mixed: these columns, one where that is enough. windows: how many gave the band.
+    left_out: columns beyond the cap, or constant. answers: columns that follow the others. beyond_mix: the pairs no
+    longer belong together among rows of the same mix either, so that what moved is no excuse.
     """
 
     distance: float
@@ -67,21 +72,18 @@ class Multivariate:
     rows: int
     left_out: tuple[str, ...]
     sentence: str
+    mix: "Multivariate | None" = None
+    mixed: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
+    beyond_mix: bool = False
 
     @property
     def column(self) -> str | None:
         """The column to look at: what all broken pairs have in common, else what moved most; None where none stands
         out."""
         alone = len(self.broken) == 1 and self.broken[0].second is None
-        named = self.broken[0].first if alone else culprit(self.broken)
+        named = self.broken[0].first if alone else culprit(self.broken, self.answers)
         return named or (self.moved[0].column if self.moved and not self.broken else None)
-
-
-@dataclass(frozen=True, slots=True)
-class _Told:
-    distance: float
-    effect: float
-    auc: float
 
 
 def judge_multivariate(
@@ -93,14 +95,16 @@ def judge_multivariate(
     least_windows: int = LEAST_WINDOWS,
     least_rows: int = LEAST_ROWS,
     most_rows: int = MOST_ROWS,
+    inputs: Collection[str] = (),
 ) -> Multivariate | Shortfall:
     """Judge `now` against the `windows` before it; each a mapping of columns of shape (rows,), the same names.
 
     Columns that one of them lacks are left out. At most `most_rows` rows of all, the same share of every window and at
-    random, and the first 40 columns are looked at. `false_alarm_rate`: the chance that an ordinary window lies beyond
-    the limit.
+    random, and the first 40 columns are looked at. Of a window with more rows than most of those before as many
+    are judged: a larger one shows smaller swings, which the band doesn't hold. `false_alarm_rate`: the chance that an
+    ordinary window lies beyond the limit. `inputs`: columns of which another mix is no change of what belongs together.
     """
-    sampled = _sampled([*windows, now], most_rows)
+    sampled = _sampled([*windows, _no_larger(now, windows, least_rows)], most_rows)
     learnt = [_size(one) >= least_rows for one in sampled[:-1]]
     past = [one for one, large in zip(sampled[:-1], learnt, strict=True) if large]
     if _size(sampled[-1]) < least_rows:
@@ -111,23 +115,71 @@ def judge_multivariate(
     names = [name for name in now if all(name in one for one in every)]
     sizes = [_size(one) for one in every]
     of = np.repeat(np.arange(len(every)), sizes)
-    encoded = encode({name: _joined(every, name) for name in names}, of < len(past))
+    columns = {name: _joined(every, name) for name in names}
+    encoded = encode(columns, of < len(past))
     if not encoded.names:
         return no_variation("every column")
     found = moments_of(encoded, of, len(past))
-    told = [_tell(found, at, among=len(past)) for at in range(len(every))]
-    return _judged(encoded, found, told, learnt, false_alarm_rate, least_effect)
+    told = [tell(found, at, among=len(past)) for at in range(len(every))]
+    judged = _judged(encoded, found, told, learnt, false_alarm_rate, least_effect)
+    judged = replace(judged, answers=tuple(name for name in names if inputs and name not in inputs))
+    mixed = [one.column for one in judged.moved if one.column in inputs]
+    weights = as_mixed(columns, found.of == len(past), mixed) if mixed else None
+    if weights is None:
+        return judged
+    whole = tell(found, len(past), among=len(past), weights=weights)
+    if whole.distance > judged.limit:
+        broken = explain_beyond_mix(encoded, found, weights, judged.answers)
+        return _told_beyond(judged, broken) if broken else judged
+    return replace(judged, mix=_but_for_mix(judged, whole, found, columns, mixed, Band.of(told)))
+
+
+def _told_beyond(judged: Multivariate, broken: Sequence[Broken]) -> Multivariate:
+    sentence = f"{_what(broken, judged.moved)} {told_of(judged)}"
+    return replace(judged, broken=tuple(broken), beyond_mix=True, sentence=sentence)
+
+
+def _but_for_mix(
+    judged: Multivariate,
+    whole: Told,
+    found: Moments,
+    columns: Mapping[str, Column],
+    mixed: Sequence[str],
+    band: "Band",
+) -> Multivariate:
+    """The window held against rows of the same mix, of one column where that is enough."""
+    alone = [(_held_against(found, columns, [name]), name) for name in mixed[:MOST_ALONE]] if len(mixed) > 1 else []
+    enough = [(one, name) for one, name in alone if one is not None and one.distance <= judged.limit]
+    best, first = min(enough, key=lambda each: each[0].distance, default=(whole, None))
+    names = tuple(mixed) if first is None else (first,)
+    return replace(
+        judged,
+        distance=best.distance,
+        effect=best.effect,
+        p_value=band.p_value(best.distance),
+        outside=False,
+        broken=(),
+        moved=(),
+        mixed=names,
+        sentence=_sentence_of_mix(names, judged.distance, judged.limit),
+    )
+
+
+def _held_against(found: Moments, columns: Mapping[str, Column], mixed: Sequence[str]) -> Told | None:
+    past = int(found.of[-1])
+    weights = as_mixed(columns, found.of == past, mixed)
+    return None if weights is None else tell(found, past, among=past, weights=weights)
 
 
 def _judged(
     encoded: Encoded,
     found: Moments,
-    told: Sequence[_Told],
+    told: Sequence[Told],
     learnt: Sequence[bool],
     false_alarm_rate: float,
     least_effect: float,
 ) -> Multivariate:
-    band, now = _Band(np.array([one.distance for one in told[:-1]])), told[-1]
+    band, now = Band.of(told), told[-1]
     limit = band.limit(false_alarm_rate)
     matters = now.effect >= least_effect
     outside = matters and now.distance > limit
@@ -155,83 +207,6 @@ def _judged(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Band:
-    """Where one more distance is expected, by the others: Student's prediction limits, of the distances and of their
-    logarithms, whichever is wider. Where windows swing by themselves distances have a long tail, which the first alone
-    would miss; where they don't, the second alone is narrower than they scatter."""
-
-    distances: Floats
-
-    def limit(self, false_alarm_rate: float) -> float:
-        from scipy.special import stdtrit  # noqa: PLC0415
-
-        reach = float(stdtrit(self.distances.size - 1, 1 - false_alarm_rate))
-        plain, logs = (centre + reach * spread for centre, spread in self._both())
-        return max(plain, math.expm1(min(logs, LARGEST_LOG)))
-
-    def p_value(self, distance: float) -> float:
-        from scipy.special import stdtr  # noqa: PLC0415
-
-        (plain, spread), (logs, spread_of_logs) = self._both()
-        away = min((distance - plain) / spread, (math.log1p(max(0.0, distance)) - logs) / spread_of_logs)
-        return float(stdtr(self.distances.size - 1, -away))
-
-    @property
-    def centre(self) -> float:
-        return float(self.distances.mean())
-
-    def _both(self) -> list[tuple[float, float]]:
-        more = math.sqrt(1 + 1 / self.distances.size)
-        sides = ((self.distances, LEAST_SPREAD), (np.log1p(np.maximum(0.0, self.distances)), LEAST_SPREAD_OF_LOGS))
-        return [(float(one.mean()), max(float(one.std(ddof=1)), least) * more) for one, least in sides]
-
-
-def _tell(found: Moments, at: int, *, among: int) -> _Told:
-    """Tell window `at` from the first `among` windows without itself, scoring each part of it by the other parts."""
-    others = np.array([one for one in range(among) if one != at])
-    reference, spread = found.together(others), found.beyond_chance(others)
-    rows_then = _some(np.flatnonzero(np.isin(found.of, others)))
-    each = []
-    for fold in range(FOLDS):
-        rows_now = np.flatnonzero((found.of == at) & (found.fold == fold))
-        if not rows_now.size:
-            continue
-        rest, size = found.without(at, fold)
-        places, weights = _weights(rest - reference, found.variance, found.variance / size + spread)
-        then, now = (found.scores(rows, places, weights) for rows in (rows_then, rows_now))
-        away = float(now.mean()) - float(reference[places] @ weights)
-        of_rows = max(float(then.var()), (away / FARTHEST) ** 2, TINY)
-        levels = found.means(others)[:, places] @ weights
-        between = max(0.0, float(levels.var(ddof=1)) - of_rows * float(np.mean(1 / found.sizes[others])))
-        of_windows = between + of_rows / float(found.sizes[at])
-        each.append((away / math.sqrt(of_windows), away / math.sqrt(of_rows), _auc(now, then)))
-    return _Told(*(float(one) for one in np.mean(each, axis=0)))
-
-
-def _weights(gap: Floats, variance: Floats, uncertain: Floats) -> tuple[NDArray[np.intp], Floats]:
-    """The moments that differ most, and the weight of each: its distance beyond that of the first one left out."""
-    sigmas = gap / np.sqrt(uncertain)
-    size = np.abs(sigmas)
-    most = min(KEPT, size.size - 1)
-    places = np.argpartition(-size, most)[:most] if most else np.zeros(1, dtype=np.intp)
-    floor = float(np.partition(size, -most - 1)[-most - 1]) if most else 0.0
-    return places, np.sign(sigmas[places]) * (size[places] - floor) / np.sqrt(variance[places])
-
-
-def _auc(now: Floats, then: Floats) -> float:
-    """The chance that a row of now scores higher than one of then, ties as a half (Mann and Whitney 1947)."""
-    then = np.sort(then)
-    below, up_to = np.searchsorted(then, now, side="left"), np.searchsorted(then, now, side="right")
-    return float((below + up_to).sum()) / (2.0 * then.size * now.size)
-
-
-def _some(rows: NDArray[np.intp]) -> NDArray[np.intp]:
-    if rows.size <= REFERENCE_ROWS:
-        return rows
-    return np.random.default_rng(SEED).choice(rows, REFERENCE_ROWS, replace=False)
-
-
 def _sampled(windows: Sequence[Mapping[str, Column]], most: int) -> list[Mapping[str, Column]]:
     share = most / max(1, sum(map(_size, windows)))
     if share >= 1:
@@ -244,6 +219,32 @@ def _sampled(windows: Sequence[Mapping[str, Column]], most: int) -> list[Mapping
     return found
 
 
+def explain_part(
+    windows: Sequence[Mapping[str, Column]], now: Mapping[str, Column], *, chance: float
+) -> tuple[tuple[Broken, ...], tuple[Moved, ...]]:
+    """Which relations changed in a part of the rows, such as a segment's; nothing where it has too few of them.
+
+    `windows`, `now`: that part, as `judge_multivariate` takes them. `chance`: of a pair in order to be named.
+    """
+    past = [one for one in windows if _size(one) >= LEAST_ROWS]
+    if len(past) < LEAST_WINDOWS or _size(now) < LEAST_ROWS:
+        return (), ()
+    every = [*past, now]
+    of = np.repeat(np.arange(len(every)), [_size(one) for one in every])
+    encoded = encode({name: _joined(every, name) for name in now}, of < len(past))
+    return explain_window(encoded, moments_of(encoded, of, len(past)), chance) if encoded.names else ((), ())
+
+
+def _no_larger(now: Mapping[str, Column], windows: Sequence[Mapping[str, Column]], least: int) -> Mapping[str, Column]:
+    """A random part of the window, as large as the middle one of those that count."""
+    sizes = [size for size in map(_size, windows) if size >= least]
+    most = int(np.median(sizes)) if sizes else _size(now)
+    if _size(now) <= most:
+        return now
+    kept = np.sort(np.random.default_rng(SEED).choice(_size(now), most, replace=False))
+    return {name: np.asanyarray(values)[kept] for name, values in now.items()}
+
+
 def _size(window: Mapping[str, Column]) -> int:
     return len(next(iter(window.values()), ()))
 
@@ -254,15 +255,36 @@ def _joined(windows: Sequence[Mapping[str, Column]], name: str) -> Column:
     return np.ma.concatenate(parts) if masked else np.concatenate(parts)  # type: ignore[no-untyped-call]
 
 
-def _sentence(now: _Told, limit: float, broken: Sequence[Broken], moved: Sequence[Moved], *, outside: bool) -> str:
-    told = f"({number(now.distance)} sigmas from the windows before, usually up to {limit:.1f})"
+def told_of(judged: Multivariate) -> str:
+    """How far the window lies, to be read after what changed."""
+    return _far(judged.distance, judged.limit)
+
+
+def _far(distance: float, limit: float) -> str:
+    return f"({number(distance)} sigmas from the windows before, usually up to {limit:.1f})"
+
+
+def _sentence_of_mix(mixed: Sequence[str], distance: float, limit: float) -> str:
+    return f"{_names(mixed)} came in another mix, and all else is as that lets expect {_far(distance, limit)}"
+
+
+def _names(columns: Sequence[str]) -> str:
+    more = f" and {len(columns) - MOST_NAMED} more" if len(columns) > MOST_NAMED else ""
+    return f"{', '.join(columns[:MOST_NAMED])}{more}"
+
+
+def _sentence(now: Told, limit: float, broken: Sequence[Broken], moved: Sequence[Moved], *, outside: bool) -> str:
+    told = _far(now.distance, limit)
     if not outside:
         return f"the columns belong together as before {told}"
+    return f"{_what(broken, moved)} {told}"
+
+
+def _what(broken: Sequence[Broken], moved: Sequence[Moved]) -> str:
     said = [changed_words(broken)] if broken else []
     if moved:
-        names = ", ".join(one.column for one in moved[:3])
-        more = f" and {len(moved) - 3} more" if len(moved) > 3 else ""  # noqa: PLR2004
-        said.append(f"{names}{more} moved by {'itself' if len(moved) == 1 else 'themselves'}")
+        names = _names([one.column for one in moved])
+        said.append(f"{names} moved by {'itself' if len(moved) == 1 else 'themselves'}")
     elif broken:
         said.append("each column by itself looks as before, as after a wrong join")
-    return f"{'; '.join(said) or 'the rows are unlike those before, in no single column or pair'} {told}"
+    return "; ".join(said) or "the rows are unlike those before, in no single column or pair"

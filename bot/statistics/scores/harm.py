@@ -106,6 +106,27 @@ def answers_of(then: Column, now: Column, called: str = "the scores") -> Answers
     return Answers(_is(then, value), _is(now, value), f"the share of {value}")
 
 
+def answers_moved(then: Column, now: Column) -> float:
+    """How far the mean of the answers lies from before, in their standard deviations; of classes the one that moved
+    most."""
+    if is_numeric(then) and is_numeric(now):
+        sides = [(numbers := as_numbers(side))[np.isfinite(numbers)] for side in (then, now)]
+        if not all(side.size for side in sides):
+            return math.inf
+        return _in_spreads(abs(float(sides[1].mean() - sides[0].mean())), float(sides[0].std()))
+    counts = [count_categories(side)[0] for side in (then, now)]
+    totals = [max(1, sum(side.values())) for side in counts]
+    shares = [
+        [side.get(name, 0) / total for side, total in zip(counts, totals, strict=True)]
+        for name in {*counts[0], *counts[1]}
+    ]
+    return max((_in_spreads(abs(is_now - was), math.sqrt(was * (1 - was))) for was, is_now in shares), default=math.inf)
+
+
+def _in_spreads(gap: float, spread: float) -> float:
+    return gap / spread if spread > 0 else math.inf if gap > 0 else 0.0
+
+
 def weigh(
     drifts: Sequence[FeatureDrift],
     then: Mapping[str, Column],

@@ -35,13 +35,23 @@ def _save(path, columns):
 
 
 def judged(name, folder, cache):
-    """What a peer says of each window of a model, by the window's name."""
+    """What a peer says of each window of a model, by the window's name; where it says nothing, why as `failed`."""
     command = [str(python_for(name, cache)), "-m", "tests.benchmarks.fleet.peers", name, str(folder)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=TIMEOUT)
-    if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
-    found = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
-    return {one.pop("window"): one for one in found}
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=TIMEOUT)
+        lines, why = done.stdout.splitlines(), (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+    except subprocess.TimeoutExpired as slow:
+        lines, why = (slow.stdout or b"").decode().splitlines(), f"not done within {TIMEOUT} s"
+    found = [json.loads(line) for line in lines if line.startswith("{")]
+    said = {one.pop("window"): one for one in found}
+    windows = sorted(path.stem for path in folder.glob("*.npz") if path.stem != "reference")
+    return {window: said.get(window, {"failed": why}) for window in windows}
+
+
+def errors(found):
+    """Windows of which nothing was said, and why the first of them."""
+    failed = [one["failed"] for _, one in sorted(found.items()) if "failed" in one]
+    return len(failed), failed[0] if failed else ""
 
 
 def alarms(found, key="alarm"):

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """One injected fault. seen: in its first window, or at least before its labels; delay: in windows of the model.
-    feature, place: whether the probable cause names the right one. said: what it was, and what was said of it."""
+    """One injected fault. seen: somebody was called; delay: in windows of the model. before_labels: the labels alone
+    had not shown it by then, or never do. feature, place: whether the probable cause names the right one. said: what it
+    was, and what was said of it."""
 
     model: str
     kind: str
@@ -19,8 +20,12 @@ class Scored:
     said: str = ""
 
     @property
+    def at_once(self):
+        return self.seen and self.delay is not None and self.delay <= 1
+
+    @property
     def in_time(self):
-        return self.seen and ((self.delay is not None and self.delay <= 1) or self.before_labels)
+        return self.at_once or (self.seen and self.before_labels)
 
     @property
     def named(self):
@@ -38,8 +43,6 @@ def score(model, fault, answer, start, length):
     else:
         right = feature == fault.feature or feature in fault.also
         place = segment == (f"{fault.place[0]}={fault.place[1]}" if fault.place else None)
-    if fault.kind == "mix":
-        place = place or right  # who comes more often is the cause, and the place of it a part of the same
     said = answer.cause.sentence if answer.cause else "nothing"
     told = answer.page.sentence if answer.page else "nobody was called"
     where = f" in {fault.place[0]}={fault.place[1]}" if fault.place else ""
@@ -48,7 +51,8 @@ def score(model, fault, answer, start, length):
 
 
 def rates(scored):
-    """Shares of some faults: seen at all, in time, named of those seen, named of all; and the median delay."""
+    """Shares of some faults: seen at all, with their first window, in time, and named of those seen; and the median
+    delay."""
     many = len(scored)
     if not many:
         return None
@@ -57,6 +61,7 @@ def rates(scored):
     return {
         "faults": many,
         "seen": len(seen) / many,
+        "at once": sum(one.at_once for one in scored) / many,
         "in time": sum(one.in_time for one in scored) / many,
         "feature": sum(one.feature for one in seen) / max(1, len(seen)),
         "named": sum(one.named for one in seen) / max(1, len(seen)),

@@ -11,8 +11,8 @@ from bot.core.database import Database
 from bot.data import open_model
 from bot.incidents.service import cause_weight
 from bot.monitoring.budget import alarm_rates
-from bot.monitoring.finding import State
-from bot.monitoring.limits import pools, rates
+from bot.monitoring.finding import LASTING, SCORE, State
+from bot.monitoring.limits import Rates, pools, rates
 from bot.monitoring.rehearsal import episodes, rehearse
 from bot.monitoring.service import firing
 from bot.monitoring.watched import watched
@@ -75,19 +75,20 @@ class Watch:
         source = open_model(self.configured, self.folder)
         return OwnLabels(source, windows[0].start, windows[-1].end, 10_000_000)
 
-    def judged(self, one, held, windows, rate):
+    def judged(self, one, held, windows, rates):
         """As `rehearse`, beside what fired before."""
         before = self.fired.setdefault(one.key, [])
 
         def spoilt(window):
             return any(window.overlaps(other) for other in before)
 
-        return rehearse(one, held, windows, alarm_rate=rate, leaves_out=spoilt)
+        return rehearse(one, held, windows, alarm_rate=rates.window, lasting_rate=rates.lasting, leaves_out=spoilt)
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """Every model of one team with one budget; rates: the chance each monitor has to alarm on an ordinary window."""
+    """Every model of one team with one budget; rates: the chance each monitor has to alarm on an ordinary
+    window, and on a run of them."""
 
     catalog: Catalog
     every: dict
@@ -97,7 +98,8 @@ class Fleet:
     def of(cls, configured):
         team = Team.model_validate({"name": TEAM, "budget": f"{BUDGET:g}/week"})
         catalog = Catalog(teams=[team], models=list(configured))
-        return cls(catalog, watched(catalog), alarm_rates(catalog))
+        exact = {key: Rates(rate, rate) for key, rate in alarm_rates(catalog).items()}
+        return cls(catalog, watched(catalog), exact)
 
     def paging(self, name):
         return [one for one in self.every.values() if one.model.name == name and one.pages]
@@ -136,7 +138,7 @@ def _result(key, each):
         upper=finding.upper,
         surprise=finding.surprise,
         state=finding.state,
-        data={"before": finding.data.get("before", [])},
+        data={name: finding.data[name] for name in ("before", SCORE, LASTING) if name in finding.data},
         evaluated_at=each.window.end,
     )
 
@@ -191,11 +193,10 @@ def _there(each):
 
 def _cause(fleet, watch, held, windows, page):
     """What the card would name: of the evidence, as it comes, the first of the most weight. page: the monitor that
-    called, and what it said."""
-    said = [
-        page,
-        *((one, each) for one in fleet.explaining(watch.name) for each in _firing(fleet, watch, held, windows, one)),
-    ]
+    called, and what it said. Other monitors that page join its incident with what they say."""
+    others = [one for one in fleet.paging(watch.name) if one is not page[0] and not _by_labels(one)]
+    every = [*others, *fleet.explaining(watch.name)]
+    said = [page, *((one, each) for one in every for each in _firing(fleet, watch, held, windows, one))]
     found = []
     for at, (one, each) in enumerate(said):
         evidence = firing(one, each.window, each.finding).evidence

@@ -1,0 +1,159 @@
+"""What a window's broken relations come from: a new version, another mix of inputs, or one segment."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from bot.monitoring.cause import locate
+from bot.monitoring.finding import Finding
+from bot.monitoring.sides import Mask, Sides
+from bot.statistics.columns import Column, Floats, category_text, count_categories
+from bot.statistics.groups import code_both
+from bot.statistics.relations.broken import Broken, changed_words, culprit
+from bot.statistics.relations.multivariate import Multivariate, explain_part, told_of
+from bot.statistics.shortfall import Shortfall
+from bot.statistics.wording import percent
+
+MOST_PARTS, PLACE_CHANCE, LEAST_IN_PLACE = 8, 1e-4, 0.2
+HARDLY_THERE = 0.02
+Columns = Mapping[str, Column]
+Judge = Callable[[Columns], Multivariate | Shortfall]
+
+
+def explained(finding: Finding, sides: Sides, judged: Multivariate, before: Sequence[Columns], judge: Judge) -> Finding:
+    """The finding of a window outside the band, with its cause where that can be told.
+
+    before: the columns of the windows it was judged by. judge: says it of other rows of the window.
+    """
+    version = _new_version(sides, list(before[0]), judged, judge)
+    if version is not None:
+        return _of_version(finding, sides, judged, version)
+    if judged.mix is not None:
+        return _of_mix(finding, sides, judged.mix)
+    return _placed(finding, sides, judged, before)
+
+
+def _new_version(sides: Sides, kept: Sequence[str], judged: Multivariate, judge: Judge) -> str | None:
+    """The version that makes the difference: hardly there before, and without its rows, or where all are its, in the
+    answers alone, the window is as those before."""
+    column = sides.one.data.version
+    if column is None or column not in sides.now.columns:
+        return None
+    (then, rows_then), (now, rows_now) = (
+        (count_categories(side.columns[column])[0], max(1, side.rows)) for side in (sides.then, sides.now)
+    )
+    new = [
+        name for name in now if then.get(name, 0) < HARDLY_THERE * rows_then and now[name] >= HARDLY_THERE * rows_now
+    ]
+    if not new:
+        return None
+    name = max(new, key=lambda each: (now[each], each))
+    others = ~_is_there(sides.now.columns[column], name)
+    left = judge({each: sides.now.columns[each][others] for each in kept}) if others.any() else None
+    if isinstance(left, Multivariate):
+        return None if left.outside else name
+    inputs = {one.column for one in judged.moved} - {*judged.answers}
+    pairs = [{one.first, one.second} for one in judged.broken]
+    return name if not inputs and all(pair & {*judged.answers} for pair in pairs) else None
+
+
+def _of_version(finding: Finding, sides: Sides, judged: Multivariate, name: str) -> Finding:
+    """A new version that answers otherwise."""
+    column = str(sides.one.data.version)
+    there = _is_there(sides.now.columns[column], name)
+    said = finding.sentence.partition(": ")[2]
+    sentence = f"{sides.one.model.name}: {column} {name} answers otherwise than those before: {said}"
+    share = percent(float(np.mean(there)))
+    data = {
+        **finding.data,
+        "moved": [each for each in finding.data["moved"] if each in judged.answers],
+        "version": name,
+    }
+    return replace(finding, sentence=sentence, feature=column, segment=f"{column}={name}", affected=share, data=data)
+
+
+def _of_mix(finding: Finding, sides: Sides, mix: Multivariate) -> Finding:
+    """Another mix that moves the answers: the column it is of, where one is enough to let expect all else."""
+    first = mix.mixed[0] if len(mix.mixed) == 1 else None
+    sentence = f"{sides.one.model.name}: {mix.sentence}; the answers moved with it"
+    return replace(finding, sentence=sentence, feature=first, data={**finding.data, "mixed": list(mix.mixed)})
+
+
+def _placed(finding: Finding, sides: Sides, judged: Multivariate, before: Sequence[Columns]) -> Finding:
+    """The segment in which the relation changed, where one explains it."""
+    pair = next((one for one in judged.broken if one.second is not None), None)
+    if pair is None or pair.second is None:
+        return _in_a_segment(finding, sides, judged, before)
+    place = locate(sides, *_belonging(sides, (pair.first, pair.second)))
+    if place.name is None or _elsewhere_too(place.name, pair, sides, before):
+        return finding
+    sentence = f"{finding.sentence}; it is so at {place.name}"
+    return replace(finding, sentence=sentence, segment=place.name, affected=percent(float(np.mean(place.now))))
+
+
+def _elsewhere_too(place: str, pair: Broken, sides: Sides, before: Sequence[Columns]) -> bool:
+    """Whether the pair's columns belong together no longer outside of the place either."""
+    name, _, text = place.partition("=")
+    now = {each: sides.now.columns[each] for each in before[0]}
+    if name not in now:
+        return False
+    then = [_only(one, name, text, inside=False) for one in before]
+    broken, moved = explain_part(then, _only(now, name, text, inside=False), chance=PLACE_CHANCE)
+    found = {one.first for one in broken} | {one.second for one in broken} | {one.column for one in moved}
+    return bool(found & {pair.first, pair.second})
+
+
+def _in_a_segment(finding: Finding, sides: Sides, judged: Multivariate, before: Sequence[Columns]) -> Finding:
+    """What no longer belongs together in one segment, too few of all rows to show among them."""
+    if {one.column for one in judged.moved} - {*judged.answers}:
+        return finding
+    now = {name: sides.now.columns[name] for name in before[0]}
+    places = [(name, text) for name in sides.one.data.segments if name in now for text in _parts(now[name])]
+    found = []
+    for name, text in places:
+        then = [_only(one, name, text) for one in before]
+        broken, _ = explain_part(then, _only(now, name, text), chance=PLACE_CHANCE / len(places))
+        pairs = [one for one in broken if one.second is not None and not {one.first, one.second} & {*judged.answers}]
+        found += [(pairs, f"{name}={text}")] if pairs and pairs[0].size >= LEAST_IN_PLACE else []
+    if not found:
+        return finding
+    pairs, place = max(found, key=lambda one: sum(pair.size**2 for pair in one[0]))
+    share = float(np.mean(_is_there(now[place.partition("=")[0]], place.partition("=")[2])))
+    sentence = f"{sides.one.model.name}: {changed_words(pairs)}; it is so at {place} {told_of(judged)}"
+    pair_rows = [[one.first, one.second, one.was, one.is_now] for one in pairs]
+    return replace(
+        finding,
+        sentence=sentence,
+        feature=culprit(pairs, judged.answers) or pairs[0].first,
+        segment=place,
+        affected=percent(share),
+        data={**finding.data, "broken": pair_rows},
+    )
+
+
+def _parts(values: Column) -> list[str]:
+    counts, _ = count_categories(values)
+    return sorted(counts, key=lambda name: (-counts[name], name))[:MOST_PARTS]
+
+
+def _only(columns: Columns, name: str, text: str, *, inside: bool = True) -> Columns:
+    there = _is_there(columns[name], text) == inside
+    return {each: values[there] for each, values in columns.items() if each != name}
+
+
+def _is_there(values: Column, text: str) -> Mask:
+    cells = values.tolist()
+    return np.fromiter((category_text(cell) == text for cell in cells), dtype=np.bool_, count=len(cells))
+
+
+def _belonging(sides: Sides, pair: tuple[str, str]) -> tuple[Floats, Floats]:
+    """How much oftener the two values of a row came together in the reference than apart, as a logarithm, of rows then
+    and now; numbers in fifths. Where the two no longer belong together its mean falls."""
+    first, second = (code_both(sides.then.columns[name], sides.now.columns[name]) for name in pair)
+    width = len(second[2])
+    codes, codes_now = first[0] * width + second[0], first[1] * width + second[1]
+    seen = np.bincount(codes, minlength=len(first[2]) * width).reshape(-1, width) + 0.5
+    apart = seen.sum(axis=1, keepdims=True) * seen.sum(axis=0, keepdims=True) / seen.sum()
+    together = np.log(seen / apart).ravel()
+    return together[codes], together[codes_now]
