@@ -1,4 +1,8 @@
-"""How far a window lies from others by a classifier that looks for it, and how far ordinary ones lie."""
+"""How far a window lies from others by a classifier that looks for it, and how far ordinary ones lie.
+
+Columns by themselves and what belongs together are told apart: where mixes swing from window to window the first have a
+wide band, in which a broken relation would be lost.
+"""
 
 import math
 from collections.abc import Sequence
@@ -37,11 +41,6 @@ class Band:
 
     distances: Floats
 
-    @classmethod
-    def of(cls, told: Sequence[Told]) -> "Band":
-        """The last is the one to be judged."""
-        return cls(np.array([one.distance for one in told[:-1]]))
-
     def limit(self, false_alarm_rate: float) -> float:
         from scipy.special import stdtrit  # noqa: PLC0415
 
@@ -66,32 +65,86 @@ class Band:
         return [(float(one.mean()), max(float(one.std(ddof=1)), least) * more) for one, least in sides]
 
 
-def tell(found: Moments, at: int, *, among: int, weights: Floats | None = None) -> Told:
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One kind of moments (`only`): how each window before lies from the others, and the last from all of them."""
+
+    only: NDArray[np.intp]
+    before: tuple[Told, ...]
+    now: Told
+    band: Band
+
+    def p_value(self, least_effect: float) -> float:
+        return self.band.p_value(self.now.distance) if self.now.effect >= least_effect else 1.0
+
+
+def sides_of(found: Moments) -> list[Side]:
+    """Columns by themselves, and what belongs together. The last window is the one to be judged."""
+    past = int(found.of[-1])
+    alone = (found.second < 0) & (np.arange(found.second.size) < found.encoded)
+    kinds = [only for only in (np.flatnonzero(alone), np.flatnonzero(~alone)) if only.size]
+    told = [tell(found, at, kinds, among=past) for at in range(past + 1)]
+    sides = []
+    for only, (*before, now) in zip(kinds, zip(*told, strict=True), strict=True):
+        sides.append(Side(only, tuple(before), now, Band(np.array([one.distance for one in before]))))
+    return sides
+
+
+def tell(
+    found: Moments, at: int, kinds: Sequence[NDArray[np.intp]], *, among: int, weights: Floats | None = None
+) -> list[Told]:
     """Tell window `at` from the first `among` windows without itself, scoring each part of it by the other parts.
 
-    weights: of the rows of all those windows, as they were given; windows swing as they do without.
+    kinds: the moments to tell it by, each apart. weights: of the rows of all those windows, as they were given; the
+    windows swing as they do without.
     """
     others = np.array([one for one in range(among) if one != at])
-    spread = found.beyond_chance(others)
-    reference = found.together(others) if weights is None else found.weighted(weights)
-    fewer = 0.0 if weights is None else 1 / effective(weights)
-    rows_then = _some(np.flatnonzero(np.isin(found.of, others)))
-    each = []
+    usual = _Usual.of(found, others, weights)
+    each: list[list[tuple[float, float, float]]] = [[] for _ in kinds]
     for fold in range(FOLDS):
         rows_now = np.flatnonzero((found.of == at) & (found.fold == fold))
         if not rows_now.size:
             continue
         rest, size = found.without(at, fold)
-        uncertain = found.variance * (1 / size + fewer) + spread
-        places, each_by = _weights(rest - reference, found.variance, uncertain)
-        then, now = (found.scores(rows, places, each_by) for rows in (rows_then, rows_now))
-        away = float(now.mean()) - float(reference[places] @ each_by)
-        of_rows = max(float(then.var()), (away / FARTHEST) ** 2, TINY)
-        levels = found.means(others)[:, places] @ each_by
-        between = max(0.0, float(levels.var(ddof=1)) - of_rows * float(np.mean(1 / found.sizes[others])))
-        of_windows = between + of_rows * (1 / float(found.sizes[at]) + fewer)
-        each.append((away / math.sqrt(of_windows), away / math.sqrt(of_rows), _auc(now, then)))
-    return Told(*(float(one) for one in np.mean(each, axis=0)))
+        gap, uncertain = rest - usual.reference, found.variance * (1 / size + usual.fewer) + usual.spread
+        for told, only in zip(each, kinds, strict=True):
+            best, by = _weights(gap[only], found.variance[only], uncertain[only])
+            told.append(_away(found, only[best], by, rows_now, usual, 1 / float(found.sizes[at])))
+    return [Told(*(float(one) for one in np.mean(told, axis=0))) for told in each]
+
+
+@dataclass(frozen=True, slots=True)
+class _Usual:
+    """What a window is held against. means: of each of the others; rows: some of theirs; fewer: one over the rows that
+    the weighted ones are worth, 0 where they aren't weighted."""
+
+    reference: Floats
+    spread: Floats
+    means: Floats
+    rows: NDArray[np.intp]
+    per_row: float
+    fewer: float
+
+    @classmethod
+    def of(cls, found: Moments, others: NDArray[np.intp], weights: Floats | None) -> "_Usual":
+        reference = found.together(others) if weights is None else found.weighted(weights)
+        rows = _some(np.flatnonzero(np.isin(found.of, others)))
+        per_row = float(np.mean(1 / found.sizes[others]))
+        fewer = 0.0 if weights is None else 1 / effective(weights)
+        return cls(reference, found.beyond_chance(others), found.means(others), rows, per_row, fewer)
+
+
+def _away(
+    found: Moments, places: NDArray[np.intp], by: Floats, rows_now: NDArray[np.intp], usual: _Usual, per_row: float
+) -> tuple[float, float, float]:
+    """How far rows score from the others: in standard deviations of windows, and of rows; and the area under ROC."""
+    then, now = (found.scores(rows, places, by) for rows in (usual.rows, rows_now))
+    away = float(now.mean()) - float(usual.reference[places] @ by)
+    of_rows = max(float(then.var()), (away / FARTHEST) ** 2, TINY)
+    levels = usual.means[:, places] @ by
+    between = max(0.0, float(levels.var(ddof=1)) - of_rows * usual.per_row)
+    of_windows = between + of_rows * (per_row + usual.fewer)
+    return away / math.sqrt(of_windows), away / math.sqrt(of_rows), _auc(now, then)
 
 
 def _weights(gap: Floats, variance: Floats, uncertain: Floats) -> tuple[NDArray[np.intp], Floats]:

@@ -10,12 +10,12 @@ and their distances are the band that the newest is held against.
 """
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from bot.statistics.columns import Column
+from bot.statistics.columns import Column, Floats
 from bot.statistics.relations.broken import (
     MOST_NAMED,
     Broken,
@@ -25,7 +25,7 @@ from bot.statistics.relations.broken import (
     explain_beyond_mix,
     explain_window,
 )
-from bot.statistics.relations.distance import Band, Told, tell
+from bot.statistics.relations.distance import Side, Told, sides_of, tell
 from bot.statistics.relations.encoding import Encoded, encode
 from bot.statistics.relations.mix import as_mixed
 from bot.statistics.relations.moments import Moments, moments_of
@@ -120,18 +120,19 @@ def judge_multivariate(
     if not encoded.names:
         return no_variation("every column")
     found = moments_of(encoded, of, len(past))
-    told = [tell(found, at, among=len(past)) for at in range(len(every))]
-    judged = _judged(encoded, found, told, learnt, false_alarm_rate, least_effect)
+    sides = sides_of(found)
+    judged = _judged(encoded, found, sides, learnt, false_alarm_rate, least_effect)
     judged = replace(judged, answers=tuple(name for name in names if inputs and name not in inputs))
     mixed = [one.column for one in judged.moved if one.column in inputs]
     weights = as_mixed(columns, found.of == len(past), mixed) if mixed else None
     if weights is None:
         return judged
-    whole = tell(found, len(past), among=len(past), weights=weights)
-    if whole.distance > judged.limit:
+    rate = false_alarm_rate / len(sides)
+    whole = _held_against(found, sides, weights, rate)
+    if whole.excess > 0:
         broken = explain_beyond_mix(encoded, found, weights, judged.answers)
         return _told_beyond(judged, broken) if broken else judged
-    return replace(judged, mix=_but_for_mix(judged, whole, found, columns, mixed, Band.of(told)))
+    return replace(judged, mix=_but_for_mix(judged, whole, _each_alone(found, sides, columns, mixed, rate)))
 
 
 def _told_beyond(judged: Multivariate, broken: Sequence[Broken]) -> Multivariate:
@@ -139,24 +140,50 @@ def _told_beyond(judged: Multivariate, broken: Sequence[Broken]) -> Multivariate
     return replace(judged, broken=tuple(broken), beyond_mix=True, sentence=sentence)
 
 
-def _but_for_mix(
-    judged: Multivariate,
-    whole: Told,
-    found: Moments,
-    columns: Mapping[str, Column],
-    mixed: Sequence[str],
-    band: "Band",
-) -> Multivariate:
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """How the window lies from rows of the same mix, by the side that lies farthest. excess: beyond its limit."""
+
+    names: tuple[str, ...]
+    told: Told
+    limit: float
+    p_value: float
+
+    @property
+    def excess(self) -> float:
+        return self.told.distance - self.limit
+
+
+def _held_against(
+    found: Moments, sides: Sequence[Side], weights: Floats, rate: float, names: Sequence[str] = ()
+) -> _Held:
+    past = int(found.of[-1])
+    every = zip(tell(found, past, [side.only for side in sides], among=past, weights=weights), sides, strict=True)
+    held = [_Held(tuple(names), told, side.band.limit(rate), side.band.p_value(told.distance)) for told, side in every]
+    return max(held, key=lambda one: one.excess)
+
+
+def _each_alone(
+    found: Moments, sides: Sequence[Side], columns: Mapping[str, Column], mixed: Sequence[str], rate: float
+) -> Iterator[_Held]:
+    """Held against rows of the same mix of one column each; the names of all where there is no more than one."""
+    for name in mixed[:MOST_ALONE]:
+        weights = as_mixed(columns, found.of == int(found.of[-1]), [name])
+        if weights is not None:
+            yield _held_against(found, sides, weights, rate, [name])
+
+
+def _but_for_mix(judged: Multivariate, whole: _Held, alone: Iterable[_Held]) -> Multivariate:
     """The window held against rows of the same mix, of one column where that is enough."""
-    alone = [(_held_against(found, columns, [name]), name) for name in mixed[:MOST_ALONE]] if len(mixed) > 1 else []
-    enough = [(one, name) for one, name in alone if one is not None and one.distance <= judged.limit]
-    best, first = min(enough, key=lambda each: each[0].distance, default=(whole, None))
-    names = tuple(mixed) if first is None else (first,)
+    enough = [one for one in alone if one.excess <= 0]
+    best = min(enough, key=lambda one: one.excess, default=whole)
+    names = best.names or tuple(one.column for one in judged.moved if one.column not in judged.answers)
     return replace(
         judged,
-        distance=best.distance,
-        effect=best.effect,
-        p_value=band.p_value(best.distance),
+        distance=best.told.distance,
+        limit=best.limit,
+        effect=best.told.effect,
+        p_value=best.p_value,
         outside=False,
         broken=(),
         moved=(),
@@ -165,42 +192,38 @@ def _but_for_mix(
     )
 
 
-def _held_against(found: Moments, columns: Mapping[str, Column], mixed: Sequence[str]) -> Told | None:
-    past = int(found.of[-1])
-    weights = as_mixed(columns, found.of == past, mixed)
-    return None if weights is None else tell(found, past, among=past, weights=weights)
-
-
 def _judged(
     encoded: Encoded,
     found: Moments,
-    told: Sequence[Told],
+    sides: Sequence[Side],
     learnt: Sequence[bool],
     false_alarm_rate: float,
     least_effect: float,
 ) -> Multivariate:
-    band, now = Band.of(told), told[-1]
-    limit = band.limit(false_alarm_rate)
-    matters = now.effect >= least_effect
-    outside = matters and now.distance > limit
+    """By the side that is stranger, each with its part of the false alarms; in order by what belongs together."""
+    rate = false_alarm_rate / len(sides)
+    p_values = [side.p_value(least_effect) for side in sides]
+    outside = min(p_values) < rate
+    side = sides[int(np.argmin(p_values))] if outside else sides[-1]
+    now, limit = side.now, side.band.limit(rate)
     broken, moved = explain_window(encoded, found) if outside else ((), ())
     rows, earlier = float(found.sizes[-1]), float(found.sizes[:-1].sum())
     error = Z95 * math.sqrt((rows + earlier + 1) / (12 * rows * earlier))
-    distances = iter(one.distance for one in told[:-1])
+    distances = iter(one.distance for one in side.before)
     return Multivariate(
         distance=now.distance,
-        usual=band.centre,
+        usual=side.band.centre,
         limit=limit,
         before=tuple(next(distances) if large else None for large in learnt),
         effect=now.effect,
         auc=now.auc,
         lower=max(0.0, now.auc - error),
         upper=min(1.0, now.auc + error),
-        p_value=band.p_value(now.distance) if matters else 1.0,
+        p_value=min(1.0, len(sides) * min(p_values)),
         outside=outside,
         broken=broken,
         moved=moved,
-        windows=len(told) - 1,
+        windows=len(side.before),
         rows=int(rows),
         left_out=encoded.left_out,
         sentence=_sentence(now, limit, broken, moved, outside=outside),
