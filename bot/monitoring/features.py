@@ -146,8 +146,11 @@ def _drifted(finding: Finding, sides: Sides, weighed: Weighed, moved: Sequence[F
     outside = check_range(then, now) if known else None
     rose = outside if isinstance(outside, RangeFinding) and _rose(outside.outside) else None
     plain = f"{moved[0].sentence} (the distribution moved)"
-    named = with_cause(finding, sides, top, _changed(then, now, rose), plain)
-    surely = "remedy" not in named.data or weighed.told(top)  # a fault with a name is reason enough
+    lost = _rose(compare_nulls(then, now))
+    changed = Changed(null_mask(then), null_mask(now), null_mask) if lost else _changed(then, now, rose)
+    named = with_cause(finding, sides, top, changed, plain)
+    known_fault = "remedy" in named.data  # reason enough, also where a fit of the answers hardly needs the column
+    surely = not known_fault or (weighed.told(top) and not weighed.harmless(top))
     said = with_harm(named.sentence, weighed.words(top)) if surely else named.sentence
     sentence = words.drifted(sides.one.model.name, said, len(moved), tested)
     data = {
@@ -155,7 +158,7 @@ def _drifted(finding: Finding, sides: Sides, weighed: Weighed, moved: Sequence[F
         **finding.data,
         "moved": [with_harm(one.sentence, weighed.words(one.feature)) for one in moved],
     }
-    if weighed.harmless(top):  # the harmless come last, so every one is
+    if weighed.harmless(top) and not known_fault:  # the harmless come last, so every one is
         return replace(named, sentence=sentence, affected=None, data={**data, HARMLESS: True})
     return replace(named, sentence=sentence, data=data)
 

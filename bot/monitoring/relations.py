@@ -64,8 +64,8 @@ def _harmless(one: Watched, mixed: Sequence[str], then: Frame, now: Frame) -> bo
     """Whether another mix of inputs is no more than that: no fault with a name, and answers that hardly move."""
     if any(explain_change(then.columns[name], now.columns[name]) for name in mixed):
         return False
-    answer = next((name for name in (one.data.score, one.data.prediction) if name in now.columns), None)
-    return answer is None or answers_moved(then.columns[answer], now.columns[answer]) < LEAST_HARM
+    answers = [name for name in (one.data.score, one.data.prediction) if name is not None and name in now.columns]
+    return all(answers_moved(then.columns[name], now.columns[name]) < LEAST_HARM for name in answers)
 
 
 def _answers(one: Watched, rows: ModelRows) -> list[str]:

@@ -1,6 +1,6 @@
 """What a team of fifteen models would live through with Muster: pages in quiet, faults seen and named.
 
-    uv run python -m tests.benchmarks.fleet [--seed 1] [--models late-flights,ages] [--told]
+    uv run python -m tests.benchmarks.fleet [--seed 1] [--models late-flights,ages] [--told] [--peers]
 
 Models are fitted to real tables (`tables.py` has their licences) and serve real rows they never saw, day after day or
 hour after hour, with weekends, batches that differ, slow drift and growth (`traffic.py`). Muster gets what a team would
@@ -43,29 +43,39 @@ def main():
     os.environ |= dict.fromkeys(THREADS, "1")  # of each process: more only wait for each other
     workers = ProcessPoolExecutor(asked.jobs, mp_context=get_context("spawn"))
     with tempfile.TemporaryDirectory(prefix="muster-fleet-") as folder, workers as pool:
-        shadows = _each(pool, lives.shadow, [(one, asked, Path(folder)) for one in chosen], begun)
-        fleet = watching.Fleet.of(one.configured for one in shadows)
-        found = {key: seen for one in shadows for key, seen in one.found.items()}
-        fleet, pools = fleet.learnt(found, max(one.now for one in shadows), folder)
-        for one in pools:
-            print(f"  limit of {one.name}: {len(one.keys)} monitors, 1 window in {1 / one.alarm_rate:,.0f}")
-        lived = _each(pool, lives.life, [(one, fleet, asked, Path(folder)) for one in chosen], begun)
-    _tell_quiet(lived, told=asked.told)
-    if asked.peers:
-        _tell_peers(lived)
-    _tell([one for life in lived for one in life.scored], told=asked.told)
+        wanted = [(one, asked, Path(folder)) for one in chosen]
+        if asked.peers:
+            _tell_peers(_each(pool, lives.peers, wanted, begun))
+        else:
+            _watched(pool, wanted, asked, begun)
     print(f"{time.monotonic() - begun:.0f} s")
     return 0
 
 
+def _watched(pool, wanted, asked, begun):
+    folder = wanted[0][-1]
+    shadows = _each(pool, lives.shadow, wanted, begun)
+    ready = {one.configured.name for one in shadows}
+    fleet = watching.Fleet.of(one.configured for one in shadows)
+    found = {key: seen for one in shadows for key, seen in one.found.items()}
+    fleet, pools = fleet.learnt(found, max(one.now for one in shadows), folder)
+    for one in pools:
+        runs = "runs of " if one.lasting else ""
+        print(f"  limit of {runs}{one.name}: {len(one.keys)} monitors, 1 window in {1 / one.alarm_rate:,.0f}")
+    lived = _each(pool, lives.life, [(spec, fleet, asked, folder) for spec, *_ in wanted if spec.name in ready], begun)
+    _tell_quiet(lived, told=asked.told)
+    _tell([one for life in lived for one in life.scored], told=asked.told)
+
+
 def _each(pool, does, wanted, begun):
-    """The results in order; said as they come."""
+    """The results in order; said as they come. Of a model that fails only why: the others go on."""
     waiting = [pool.submit(does, *one) for one in wanted]
+    names = {future: spec.name for future, (spec, *_) in zip(waiting, wanted, strict=True)}
     for at, one in enumerate(as_completed(waiting), start=1):
-        print(
-            f"  {time.monotonic() - begun:4.0f} s  {at}/{len(waiting)} {one.result().said}", file=sys.stderr, flush=True
-        )
-    return [one.result() for one in waiting]
+        failed = one.exception()
+        said = f"{names[one]}: FAILED: {type(failed).__name__}: {failed}" if failed else one.result().said
+        print(f"  {time.monotonic() - begun:4.0f} s  {at}/{len(waiting)} {said}", file=sys.stderr, flush=True)
+    return [one.result() for one in waiting if not one.exception()]
 
 
 def _asked():
@@ -75,7 +85,9 @@ def _asked():
     parser.add_argument("--develop", action="store_true", help="without the models held back from development")
     parser.add_argument("--kinds", type=lambda text: text.split(","), default=list(faults.KINDS))
     parser.add_argument("--jobs", type=int, default=2, help="processes")
-    parser.add_argument("--peers", action="store_true", help="also Evidently and NannyML; a first time installs 3 GB")
+    parser.add_argument(
+        "--peers", action="store_true", help="Evidently and NannyML instead of Muster; a first time installs 3 GB"
+    )
     parser.add_argument("--told", action="store_true", help="print each fault and page with what was said")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "muster-peers")
     return parser.parse_args()

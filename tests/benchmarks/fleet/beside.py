@@ -14,10 +14,9 @@ TIMEOUT = 1800
 MOST_QUIET = 42
 
 
-def export(watch, past, quiet, faults, folder):
+def export(traffic, past, quiet, faults, folder):
     """The past as reference, windows of quiet spread evenly, and the first window of each fault in order."""
     folder.mkdir(parents=True)
-    traffic = watch.traffic
     _save(folder / "reference.npz", logged(traffic.model, traffic.rows(0, past), traffic.moment(past)))
     step = max(1, quiet // MOST_QUIET)
     for at in range(past, past + quiet, step):

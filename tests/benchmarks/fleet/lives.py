@@ -10,8 +10,8 @@ from tests.benchmarks.fleet import beside, faults, models, scoring, watching
 from tests.benchmarks.fleet.models import DAY, FLEET, HOUR
 from tests.benchmarks.fleet.traffic import live
 
-PAST = {DAY: 45, HOUR: 10 * 24}
-QUIET = {DAY: 6 * 7, HOUR: 10 * 24}
+PAST = {DAY: 45, HOUR: 8 * 24}
+QUIET = {DAY: 6 * 7, HOUR: 7 * 24}
 """Windows in shadow, from which limits are learnt, and windows of quiet after them."""
 PEERS = ("evidently", "nannyml")
 DECISIONS = {
@@ -19,8 +19,8 @@ DECISIONS = {
     ("nannyml", "alarm"): "univariate, any column",
     ("nannyml", "estimate"): "CBPE",
 }
-LASTS = {DAY: 7, HOUR: 24}
-GROWS = {DAY: 14, HOUR: 48}
+LASTS = {DAY: 7, HOUR: 12}
+GROWS = {DAY: 14, HOUR: 24}
 BASELINE = 36
 GROWN = 2.0
 MOST_OFF = 0.1
@@ -46,20 +46,24 @@ class Life:
     harmless: dict
     scored: list
     said: str
-    peers: dict
 
 
 def shadow(spec, asked, folder):
-    fitted = models.fit(spec, asked.cache, asked.seed)
     past = PAST[spec.window]
-    traffic = live(fitted, past + QUIET[spec.window] + LASTS[spec.window], (asked.seed, FLEET.index(spec)))
+    traffic = _traffic(spec, asked)
     rows, windows = traffic.rows(0, past), watching.windows_of(traffic, 0, past)
-    configured = watching.proposed(fitted, rows, traffic.moment(past), folder / spec.name)
+    configured = watching.proposed(traffic.model, rows, traffic.moment(past), folder / spec.name)
     watch = watching.Watch(traffic, configured, folder / spec.name)
     found = watching.Fleet.of([configured]).watch(watch, watch.opened(rows, windows), windows)
     (folder / f"{spec.name}.pickle").write_bytes(pickle.dumps(watch))
     names = ", ".join(one.name for one in configured.monitors)
     return Shadow(configured, found, windows[-1].end, f"{spec.name}: {rows['truth'].size:,} rows of past; {names}")
+
+
+def _traffic(spec, asked):
+    fitted = models.fit(spec, asked.cache, asked.seed)
+    windows = PAST[spec.window] + QUIET[spec.window] + LASTS[spec.window]
+    return live(fitted, windows, (asked.seed, FLEET.index(spec)))
 
 
 def life(spec, fleet, asked, folder):
@@ -69,20 +73,28 @@ def life(spec, fleet, asked, folder):
     held = watch.opened(watch.traffic.rows(0, last), watching.windows_of(watch.traffic, 0, last))
     found = watching.pages(fleet.watch(watch, held, watching.windows_of(watch.traffic, first, last)))
     harmless = {name: _harmless(fleet, watch, change) for name, change in HARMLESS.items()}
-    injected = _faults(watch, FLEET.index(spec), asked)
+    injected = _faults(watch.traffic, FLEET.index(spec), asked)
     scored = [_watched(fleet, watch, fault, at) for fault, at in injected]
-    peers = _beside(watch, injected, asked, folder / f"{spec.name}-peers") if asked.peers else {}
     some = scoring.rates(scored) or {"faults": 0, "in time": 0, "named": 0}
     told = f"{some['faults']} faults, {some['in time']:.0%} in time, {some['named']:.0%} named"
     said = f"{spec.name}: {len(found)} pages in quiet; {told}"
-    return Life(spec.name, QUIET[spec.window] * (spec.window / DAY) / 7, found, harmless, scored, said, peers)
+    return Life(spec.name, QUIET[spec.window] * (spec.window / DAY) / 7, found, harmless, scored, said)
 
 
-def _beside(watch, injected, asked, folder):
+@dataclass(frozen=True)
+class Beside:
     """Of each peer's decision: pages a week in quiet; faults alarmed in their first window, those named, and all;
     windows it failed at, and why."""
-    length = watch.traffic.model.spec.window
-    step = beside.export(watch, PAST[length], QUIET[length], injected, folder)
+
+    peers: dict
+    said: str
+
+
+def peers(spec, asked, folder):
+    """What the peers say of a model's quiet weeks and of its faults."""
+    traffic, length, folder = _traffic(spec, asked), spec.window, folder / f"{spec.name}-peers"
+    injected = _faults(traffic, FLEET.index(spec), asked)
+    step = beside.export(traffic, PAST[length], QUIET[length], injected, folder)
     told = {}
     for name in PEERS:
         found = beside.judged(name, folder, asked.cache)
@@ -95,7 +107,7 @@ def _beside(watch, injected, asked, folder):
                 (step * pages / weeks, hit, named, len(injected), len(found)),
                 beside.errors(found),
             )
-    return told
+    return Beside(told, f"{spec.name}: beside {', '.join(PEERS)}")
 
 
 def _harmless(fleet, watch, change):
@@ -140,9 +152,9 @@ def _joined(watch, first, after):
     return {name: np.concatenate([before[name], after[name]]) for name in before}
 
 
-def _faults(watch, number, asked):
+def _faults(traffic, number, asked):
     """Each with the number of its first window."""
-    spec = watch.traffic.model.spec
+    spec = traffic.model.spec
     rng = np.random.default_rng([asked.seed, number, 7])
     injected = []
     for kind in faults.KINDS:
@@ -150,7 +162,7 @@ def _faults(watch, number, asked):
             first = PAST[spec.window] + int(rng.integers(QUIET[spec.window]))
             own = np.random.default_rng(rng.integers(2**62))
             if kind in asked.kinds:
-                fault = faults.inject(kind, watch.traffic, first, first + LASTS[spec.window], placed, own)
+                fault = faults.inject(kind, traffic, first, first + LASTS[spec.window], placed, own)
                 injected += [(fault, first)] if fault is not None else []
     return injected
 
