@@ -31,10 +31,13 @@ from bot.statistics.wording import percent
 POINTS = 4096
 TOLD_APART = 2.0**53  # beyond it, neighbouring whole numbers are one float64
 LARGEST = 1e290  # differences and multiples of larger values are no float64
-PRICE = 8.0
+PRICE = 7.0
 """What naming any fault costs, in the units of the misfit."""
 MILD, MILD_PRICE = 3.0, 8.0
 VERY_WELL_EXPLAINED, WELL_EXPLAINED, FAIRLY_EXPLAINED = 0.95, 0.85, 0.73
+CLEARLY_BETTER, EXPLAINED_AT_LEAST = 0.5, 0.5
+"""Amid strong drift undoing a fault leaves much of the distance; a known unit is no less certain where its story costs
+half of what mere drift costs."""
 FAR_MOVED = 1.0
 """A smaller move of all rows, in distances between the 10th and the 90th percentile, happens by itself too."""
 FAR_PART_MOVED = 1.5
@@ -118,7 +121,13 @@ def _ranked(sides: Comparison) -> list[FaultHypothesis]:
         fit = min(fits, key=lambda one: one.cost(noise))
         cost = fit.cost(noise) + candidate.cost + PRICE + _mildness(candidate, fit.share)
         explained = sides.explained(hit[0], fit.share)
-        if cost < drift and _is_sound(candidate, fit, explained, sides, spread):
+        needed = _least_explained(candidate, fit.share)
+        if cost < CLEARLY_BETTER * drift and _is_plain(candidate) and not _is_mild(candidate):
+            needed = min(needed, EXPLAINED_AT_LEAST)
+        everywhere = _is_plain(candidate) and fit.share == 1
+        seen = sides.explained(hit[0], fit.share, beyond_chance=True) if everywhere else explained
+        enough = seen >= needed and explained >= min(needed, EXPLAINED_AT_LEAST)
+        if cost < drift and enough and _is_sound(candidate, fit, sides, spread):
             fitted.append((cost, at, candidate, fit, explained))
     fitted.sort(key=lambda entry: entry[:2])
     told: list[FaultHypothesis] = []
@@ -134,11 +143,10 @@ def _mildness(candidate: Candidate, share: float) -> float:
     return MILD_PRICE if candidate.kind is FaultKind.SCALED and share < 1 and _is_mild(candidate) else 0.0
 
 
-def _is_sound(candidate: Candidate, fit: Mixture, explained: float, sides: Comparison, spread: float) -> bool:
+def _is_sound(candidate: Candidate, fit: Mixture, sides: Comparison, spread: float) -> bool:
     return (
         fit.share >= LEAST_SHARE
         and fit.share * sides.now_rows >= FEWEST_HIT
-        and explained >= _least_explained(candidate, fit.share)
         and _is_large(candidate, fit.share, sides, spread)
     )
 
@@ -164,6 +172,12 @@ def _is_large(candidate: Candidate, share: float, sides: Comparison, spread: flo
     if candidate.kind is FaultKind.CLOCK_SHIFTED:
         return sides.gap(sides.reference) >= CLOCK_MOVED
     return True
+
+
+def _is_plain(candidate: Candidate) -> bool:
+    """A known unit, or a limit: what a new kind of rows does not resemble by itself."""
+    known = candidate.kind is FaultKind.SCALED and not candidate.measured
+    return known or candidate.kind in {FaultKind.CLIPPED, FaultKind.TRUNCATED}
 
 
 def _is_mild(candidate: Candidate) -> bool:

@@ -38,6 +38,8 @@ FARTHEST_STRETCH = math.log(1.5)
 KNOTS = (1, 2, 4, 7)
 MOST_RESTLESS = 3
 MOST_OUTSIDE = 4.0
+CHANCE_GAP = 0.869
+"""The mean of a Kolmogorov variable."""
 GROUPS = 8
 NO_BETTER = 1e-7
 STEPS = 30
@@ -273,11 +275,14 @@ class Comparison:
             found.append((free, price))
         return found
 
-    def explained(self, hit: Floats, share: float) -> float:
+    def explained(self, hit: Floats, share: float, *, beyond_chance: bool = False) -> float:
         """The part of the distance to the reference (Kolmogorov-Smirnov, or G beyond chance, whichever it explains
-        better) that goes away when `share` of the rows are `hit`."""
+        better) that goes away when `share` of the rows are `hit`. beyond_chance: what two samples of one population
+        differ by on average is not held against the fault."""
         expected = (1 - share) * self.reference + share * hit
         left, before = self.gap(expected), self.gap(self.reference)
+        if beyond_chance:
+            left = max(0.0, left - CHANCE_GAP / math.sqrt(effective_rows(self.then_rows, self.now_rows)))
         chance = float(np.count_nonzero(self.seen))
         misfit, at_first = (max(0.0, float(self.misfit(one)) - chance) for one in (expected, self.reference))
         parts = [1 - left / before if before else 0.0, 1 - misfit / at_first if at_first else 0.0]
