@@ -20,7 +20,7 @@ from bot.statistics.performance import LOWER_IS_BETTER, Performance, Performance
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import percent
 
-LEAST_DROP = 0.02
+LEAST_DROP, LEAST_GROWTH = 0.02, 0.05
 LEAST_OF_MISSING = 0.5
 DECAY = 0.05
 SHIFT = 1.0
@@ -137,8 +137,9 @@ def _worse(usual: Performance, lost: float) -> float:
 
 
 def _floor(usual: Performance) -> float:
-    """A fall that is worth a look: two parts in a hundred, or half of what is missing to a perfect share."""
-    part = LEAST_DROP * abs(usual.value)
+    """A fall that is worth a look: two parts in a hundred, or half of what is missing to a perfect share; of an error,
+    which follows how hard the rows are, a growth by five in a hundred."""
+    part = (LEAST_GROWTH if usual.measure in LOWER_IS_BETTER else LEAST_DROP) * abs(usual.value)
     missing = 1 - usual.value
     return min(part, LEAST_OF_MISSING * missing) if usual.measure in SHARES and missing > 0 else part
 

@@ -95,10 +95,10 @@ def culprit(broken: Sequence[Broken], answers: Collection[str] = ()) -> str | No
 def changed_words(broken: Sequence[Broken]) -> str:
     """`rent no longer belongs with income (correlation 0.93 → 0.17), age and city`, or the clearest pair first."""
     column = culprit(broken)
-    of_it = all(column in {one.first, one.second} for one in broken)
+    of_it = column is not None and all(column in {one.first, one.second} for one in broken)
     if not of_it or any(one.otherwise or abs(one.is_now) > abs(one.was) for one in broken):
         more = len(broken) - 1
-        return broken[0].sentence + (f"; {more} more pair{'s' if more > 1 else ''} changed too" if more else "")
+        return broken[0].sentence + (f"; {more} more changed too" if more else "")
     others = [str(one.second if one.first == column else one.first) for one in broken]
     first = f"{column} no longer belongs with {others[0]} {broken[0].change}"
     rest = others[1 : MOST_NAMED + 1]

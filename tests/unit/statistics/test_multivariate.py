@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from bot.catalog.config import LEAST_RELATED
 from bot.statistics.drift import compare_frames
+from bot.statistics.relations.broken import Broken, changed_words
 from bot.statistics.relations.multivariate import LEAST_WINDOWS, judge_multivariate
 from bot.statistics.shortfall import Reason
 from tests.suites.faults.tables import read
@@ -166,3 +167,8 @@ def test_one_column_alone_a_constant_and_masked_cells_are_no_error():
     assert told.outside
     assert told.sentence.startswith("x moved by itself (")
     assert told.column == "x"
+
+
+def test_columns_that_follow_from_no_single_other_are_named_by_themselves():
+    alone = [Broken(name, None, 0.0, 0.0, 7.0) for name in ("rent", "age")]
+    assert changed_words(alone) == "rent no longer follows from the other columns; 1 more changed too"
