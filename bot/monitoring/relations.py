@@ -61,8 +61,10 @@ def multivariate(one: Watched, rows: ModelRows, window: Window, terms: Terms) ->
 
 
 def _harmless(one: Watched, mixed: Sequence[str], then: Frame, now: Frame) -> bool:
-    """Whether another mix of inputs is no more than that: no fault with a name, and answers that hardly move."""
-    if any(explain_change(then.columns[name], now.columns[name]) for name in mixed):
+    """Whether another mix of inputs is no more than that: answers that hardly move, and numbers without a fault that
+    has a name. Of categories a mix looks as if some were filled in or swapped, and what they go with tells it apart."""
+    numbers = [name for name in mixed if is_numeric(then.columns[name])]
+    if any(explain_change(then.columns[name], now.columns[name]) for name in numbers):
         return False
     answers = [name for name in (one.data.score, one.data.prediction) if name is not None and name in now.columns]
     return all(answers_moved(then.columns[name], now.columns[name]) < LEAST_HARM for name in answers)
