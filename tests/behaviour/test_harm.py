@@ -6,6 +6,7 @@ from bot.monitoring.pictures import chart_of
 from bot.tables import Alert, Incident, MonitorResult
 from tests.behaviour.test_monitoring import SHARE, Stream
 from tests.unit.monitoring.flights import HOUR, START, hours, since
+from tests.unit.monitoring.test_relation_causes import LEARNT, answered, more_of
 from tests.unit.monitoring.test_relations import FEATURES, TOGETHER, air, wrongly_joined
 
 DRIFT = {"name": "drift", "metric": "drift"}
@@ -81,3 +82,33 @@ def test_given_importances_decide_the_order_of_what_may_harm(make_world):
     assert stream.state("drift").state == "firing"
     result = stream.read(MonitorResult)[-1]
     assert [one.split(":")[0] for one in result.data["moved"]] == ["dep_delay", "distance", "carrier"]
+
+
+def test_a_campaign_pages_nobody_and_the_monitor_says_what_came_otherwise(make_world):
+    columns = more_of(answered(count=17), "carrier", "AA")
+    stream = Stream(make_world, TOGETHER, columns=columns, **{**LEARNT, "reference": None})
+    stream.at(hours=16, minutes=1)
+    assert stream.read(Alert) == []
+    assert stream.state("together").state == "ok"
+    assert stream.state("together").sentence.startswith("eta: carrier came in another mix, and all else is as")
+
+
+def test_a_mix_that_moves_the_answers_is_the_cause_on_the_card(make_world):
+    columns = more_of(answered(count=17, on_carrier=3.0), "carrier", "AA")
+    stream = Stream(make_world, {**TOGETHER, "severity": "SEV2"}, columns=columns, **{**LEARNT, "reference": None})
+    stream.at(hours=16, minutes=1)
+    (incident,) = stream.read(Incident)
+    assert incident.cause.startswith("eta: carrier came in another mix")
+    assert incident.cause.endswith("; the answers moved with it")
+
+
+def test_a_fault_with_a_name_is_the_cause_though_a_fit_of_the_answers_hardly_needs_it(make_world):
+    columns = scored()
+    moved = since(columns, START + 37 * HOUR)
+    columns["distance"][moved] /= 1000
+    columns["answer"][moved & (np.random.default_rng(4).uniform(size=moved.size) < 0.3)] = "late"
+    stream = Stream(make_world, DRIFT, SHARE, columns=columns, features=PLAIN, reference=None, score="score")
+    stream.at(hours=38, minutes=1)
+    (incident,) = stream.read(Incident)
+    assert incident.cause.startswith("distance looks 1,000 times too small")
+    assert "no harm expected" not in incident.cause

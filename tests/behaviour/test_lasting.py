@@ -137,11 +137,17 @@ def test_what_lasts_becomes_no_baseline_and_is_over_when_it_ends_as_in_a_rehears
     assert told.start == alert.starts_at
 
 
-def rehearsed(of, columns):
+def rehearsed(of, columns, **rates):
     rows = Hours(columns)
     rows.data, rows.limits = of.data, None
     windows = [Window(START + at * HOUR, START + (at + 1) * HOUR) for at in range(END - 1)]
-    return list(rehearse(Watched(of, of.monitors[0]), rows, windows, alarm_rate=0.5 / 168))
+    return list(rehearse(Watched(of, of.monitors[0]), rows, windows, **{"alarm_rate": 0.5 / 168, **rates}))
+
+
+def test_runs_are_rehearsed_by_a_limit_of_their_own():
+    columns = flights(shares_of())
+    assert any(LASTING in each.finding.data for each in rehearsed(model(SHARE), columns))
+    assert not any(LASTING in each.finding.data for each in rehearsed(model(SHARE), columns, lasting_rate=1e-12))
 
 
 @pytest.mark.parametrize("seed", range(4))

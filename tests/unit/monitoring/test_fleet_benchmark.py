@@ -1,5 +1,6 @@
 """The rules of the fleet benchmark: what it injects is what it says, and what it counts is what was said."""
 
+import sys
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from bot.monitoring.finding import Finding, State
-from tests.benchmarks.fleet import faults, learner, scoring
+from tests.benchmarks.fleet import beside, faults, learner, scoring
 from tests.benchmarks.fleet.models import DAY, Fitted, Spec
 from tests.benchmarks.fleet.traffic import live, logged
 from tests.benchmarks.fleet.watching import Answer
@@ -73,7 +74,39 @@ def test_only_the_right_feature_in_the_right_segment_is_named():
     )
     assert late.seen
     assert not late.in_time
+    before_labels = scoring.score("made", fault, Answer(START + 3 * DAY, "together", None), START, DAY)
+    assert before_labels.in_time
+    assert not before_labels.at_once
+    mix = SimpleNamespace(kind="mix", feature="amount", place=("city", "Rome"), also=("hour",), what="amount higher")
+    cause = Finding(State.FIRING, "it moved", feature="hour")
+    told = scoring.score("made", mix, Answer(START + DAY, "together", None, cause, cause), START, DAY)
+    assert told.feature
+    assert not told.named
     assert scoring.rates([scored("amount", None), late])["in time"] == 0.5
+
+
+PEER = """import json, sys
+print(json.dumps({"window": "quiet-0000", "alarm": False, "first": None}))
+print(json.dumps({"window": "quiet-0001", "alarm": True, "first": "amount"}), flush=True)
+sys.exit("ValueError: an empty column")
+"""
+
+
+def test_a_peer_that_fails_has_said_so_of_the_windows_it_did_not_judge(traffic, tmp_path, monkeypatch):
+    fault = faults.inject("unit", traffic, 10, 12, False, np.random.default_rng(7))
+    folder = tmp_path / "made"
+    beside.export(traffic, 8, 2, [(fault, 10)], folder)
+    program = tmp_path / "peer"
+    program.write_text(f"#!{sys.executable}\n{PEER}")
+    program.chmod(0o755)
+    monkeypatch.setattr(beside, "python_for", lambda _name, _cache: program)
+    (folder / "quiet-0008.npz").rename(folder / "quiet-0000.npz")
+    (folder / "quiet-0009.npz").rename(folder / "quiet-0001.npz")
+    found = beside.judged("made", folder, tmp_path)
+    assert beside.errors(found) == (1, "ValueError: an empty column")
+    assert found["fault-0000"] == {"failed": "ValueError: an empty column"}
+    assert beside.alarms(found) == (1, 2)
+    assert beside.seen(found, [(fault, 10)]) == (0, 0)
 
 
 def _differs(then, now):

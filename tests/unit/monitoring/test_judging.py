@@ -222,6 +222,18 @@ def test_drift_names_the_strongest_feature_and_how_many_moved(broken):
     assert len(finding.data["moved"]) == 2
 
 
+def test_values_lost_in_one_segment_are_put_there_by_drift_too():
+    columns = hours(40)
+    columns["distance"] += 800 * (columns["origin"] == "LGA")
+    usual = hours(150, seed=9)
+    usual["distance"] += 800 * (usual["origin"] == "LGA")
+    columns["distance"][since(columns, BROKE) & (columns["origin"] == "LGA")] = np.nan
+    finding = found(DRIFT, columns, hour=39, reference=usual)
+    assert finding.state is State.FIRING
+    assert (finding.feature, finding.segment) == ("distance", "origin=LGA")
+    assert "all rows are null" in finding.sentence
+
+
 def test_drift_of_categories_and_without_a_named_fault():
     columns = hours(40)
     rng = np.random.default_rng(2)

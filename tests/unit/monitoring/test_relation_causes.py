@@ -12,9 +12,9 @@ ROWS = 400
 LEARNT = {"prediction": None, "score": "score", "version": "version", "features": {**FEATURES, "origin": {}}}
 
 
-def answered(seed=1, **leans):
+def answered(seed=1, count=16, **leans):
     """Flights with a score that leans on their columns, all answered by version v1."""
-    columns = air(16, seed=seed, rows=ROWS)
+    columns = air(count, seed=seed, rows=ROWS)
     columns["score"] = scores(columns, **leans)
     columns["version"] = np.full(columns["at"].size, "v1", dtype=object)
     return columns
@@ -26,7 +26,7 @@ def scores(columns, on_carrier=0.0):
 
 
 def more_of(columns, name, value, times=4):
-    """In the last hour rows of that value come more often, in place of others."""
+    """From the last hour on rows of that value come more often, in place of others."""
     rng = np.random.default_rng(9)
     last = np.flatnonzero(since(columns, LAST))
     weights = 1.0 + (times - 1) * (columns[name][last] == value)
