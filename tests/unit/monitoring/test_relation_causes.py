@@ -12,9 +12,9 @@ ROWS = 400
 LEARNT = {"prediction": None, "score": "score", "version": "version", "features": {**FEATURES, "origin": {}}}
 
 
-def answered(seed=1, count=16, **leans):
+def answered(seed=1, count=16, rows=ROWS, **leans):
     """Flights with a score that leans on their columns, all answered by version v1."""
-    columns = air(count, seed=seed, rows=ROWS)
+    columns = air(count, seed=seed, rows=rows)
     columns["score"] = scores(columns, **leans)
     columns["version"] = np.full(columns["at"].size, "v1", dtype=object)
     return columns
@@ -91,6 +91,27 @@ def test_a_wrong_join_of_all_rows_is_put_into_no_segment():
     for seed in (1, 2, 3):
         columns = wrongly_joined(answered(seed), LAST)
         assert found(columns, **LEARNT).segment is None
+
+
+def test_what_breaks_in_a_segment_too_small_to_show_among_all_rows_is_found_there():
+    """The correlation of all rows falls from .09 to 0, within a tenth of them from .98."""
+    columns = answered(2, rows=2400)
+    rng = np.random.default_rng(9)
+    near = rng.random(columns["at"].size) < 0.1
+    columns["origin"] = np.where(near, "LGA", np.where(columns["origin"] == "LGA", "JFK", columns["origin"]))
+    columns["taxi"] = rng.normal(size=near.size)
+    hit = np.flatnonzero(since(columns, LAST) & near)
+    lost = rng.permutation(hit)
+    followers = ("queue", "stand", "gate")
+    for name in followers:
+        columns[name] = np.where(near, columns["taxi"] + 0.2 * rng.normal(size=near.size), rng.normal(size=near.size))
+    columns["taxi"][hit] = columns["taxi"][lost]
+    more = {name: {} for name in ("taxi", *followers)}
+    finding = found(columns, **{**LEARNT, "features": {**LEARNT["features"], **more}})
+    assert finding.state is State.FIRING
+    assert (finding.feature, finding.segment) == ("taxi", "origin=LGA")
+    assert finding.sentence.startswith("eta: taxi no longer belongs with ")
+    assert "; it is so at origin=LGA (" in finding.sentence
 
 
 def test_of_twice_as_many_rows_as_many_as_usual_are_judged():
