@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.catalog.config import AlertRole, Route, RouteRule, Severity
+from bot.catalog.config import RouteRule
+from bot.catalog.kinds import AlertRole, Route, Severity
 
 _IMPACT = {1: Severity.SEV2, 2: Severity.SEV3, 3: Severity.SEV4}
 

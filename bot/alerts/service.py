@@ -11,7 +11,8 @@ from bot.alerts.identity import describe, fingerprint
 from bot.alerts.routing import Decision, decide
 from bot.alerts.signals import Item, Signal
 from bot.alerts.words import kind_of, role_of
-from bot.catalog.config import Route, Severity, Source
+from bot.catalog.config import Source
+from bot.catalog.kinds import Route, Severity
 from bot.core.errors import BotError
 from bot.incidents import service as incidents
 from bot.incidents.house import House

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from bot.catalog.config import AlertKind, AlertRole, Severity
+from bot.catalog.kinds import AlertKind, AlertRole, Severity
 
 
 class Signal(BaseModel):

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-from bot.catalog.config import AlertKind, AlertRole, Severity
+from bot.catalog.kinds import AlertKind, AlertRole, Severity
 
 _KIND_WORDS: tuple[tuple[AlertKind, str], ...] = (
     (AlertKind.DATA_QUALITY, r"null|missing|schema|quality|duplicate|range|invalid|unexpected"),

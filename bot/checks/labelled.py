@@ -7,7 +7,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.catalog.config import Labels, ModelData, MonitorMetric
+from bot.catalog.data import Labels, ModelData
+from bot.catalog.monitors import MonitorMetric
 from bot.checks.registry import Question
 from bot.core.errors import BotError, unknown
 from bot.data import LABEL, Frame

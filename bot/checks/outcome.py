@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bot.catalog.config import MonitorMetric
+from bot.catalog.monitors import MonitorMetric
 from bot.checks.registry import Question
 from bot.checks.windows import BEFORE, window_of
 from bot.core.errors import BotError

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.catalog.config import ModelData
+from bot.catalog.data import ModelData
 from bot.catalog.values import format_duration
 from bot.checks.contract import NO_DATA, TOO_FEW, CheckResult
 from bot.checks.registry import Question

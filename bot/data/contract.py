@@ -7,7 +7,8 @@ from typing import Any, Literal, Protocol
 
 from numpy.typing import NDArray
 
-from bot.catalog.config import Limits, ModelData
+from bot.catalog.config import Limits
+from bot.catalog.data import ModelData
 from bot.data.by_segment import SegmentSums
 from bot.statistics.groups import Groups
 from bot.statistics.profiles import Profile

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.catalog.config import Limits, ModelData
+from bot.catalog.config import Limits
+from bot.catalog.data import ModelData
 from bot.data.by_segment import SegmentSums, window_starts
 from bot.data.contract import SEED, Frame, ModelRows, OutcomeColumn, Part, Scan, Value
 from bot.statistics.groups import Groups

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.catalog.config import Limits, ModelData
+from bot.catalog.config import Limits
+from bot.catalog.data import ModelData
 from bot.data.by_segment import MOST_SEGMENTS, SegmentSums, read_sums, window_starts
 from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value, as_number, named, took_too_long
 from bot.data.files import DataError, Files, TooSlowError, UnreadableError, find_files

@@ -38,7 +38,8 @@ from sqlalchemy import (
 from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, NoSuchTableError, SQLAlchemyError
 
-from bot.catalog.config import Limits, ModelData
+from bot.catalog.config import Limits
+from bot.catalog.data import ModelData
 from bot.data.by_segment import MOST_SEGMENTS, SegmentSums, read_sums, window_starts
 from bot.data.contract import LABEL, Frame, OutcomeColumn, Part, Scan, Value, as_number, named, took_too_long
 from bot.data.dialects import dialect_of, moments

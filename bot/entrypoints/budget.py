@@ -10,13 +10,13 @@ from bot.entrypoints.monitors import opened
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from bot.monitoring.limits import PoolState, TeamState
+    from bot.monitoring.budgets.limits import PoolState, TeamState
 
 
 def budget(as_json: Annotated[bool, typer.Option("--json", help="For scripts")] = False) -> None:
     """What each team was promised, what its monitors page at, and what came of it."""
     from bot.core.clock import SystemClock
-    from bot.monitoring.limits import teams
+    from bot.monitoring.budgets.limits import teams
 
     _, catalog, database = opened()
     now = SystemClock().now()

@@ -39,7 +39,7 @@ from bot.monitoring.jobs import Monitors
 from bot.monitoring.pictures import chart_of
 from bot.monitoring.shadow.deliveries import ShadowDeliveries
 from bot.monitoring.shadow.handlers import ShadowHandlers
-from bot.monitoring.verdicts import LabelDeliveries
+from bot.monitoring.truth.verdicts import LabelDeliveries
 from bot.outbox.claims import Timing
 from bot.outbox.kinds import Kinds
 from bot.outbox.sender import Sender

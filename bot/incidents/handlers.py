@@ -6,7 +6,7 @@ from slack_sdk.models.blocks import InputBlock, Option, PlainTextInputElement, P
 from slack_sdk.models.views import View
 from sqlmodel import Session, col, select
 
-from bot.catalog.config import Severity
+from bot.catalog.kinds import Severity
 from bot.core.errors import BotError, unknown
 from bot.escalation import service as escalation
 from bot.incidents import messages, service

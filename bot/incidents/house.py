@@ -6,7 +6,8 @@ from datetime import datetime
 
 from sqlmodel import Session
 
-from bot.catalog.config import Catalog, Severity
+from bot.catalog.config import Catalog
+from bot.catalog.kinds import Severity
 from bot.tables import Alert, Incident
 
 Follower = Callable[[Session, Incident, datetime], None]

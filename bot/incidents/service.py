@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from bot.catalog.config import AlertKind, AlertRole, Severity
+from bot.catalog.kinds import AlertKind, AlertRole, Severity
 from bot.core.errors import BotError, ConflictError
 from bot.core.ids import incident_label, slug
 from bot.escalation import service as escalation

@@ -6,8 +6,9 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from bot.catalog.config import AlertRole, Catalog
+from bot.catalog.config import Catalog
 from bot.catalog.events import Effect, KnownEvent, Repeat
+from bot.catalog.kinds import AlertRole
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window

@@ -7,11 +7,12 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from bot.catalog.config import Catalog, Monitor
+from bot.catalog.config import Catalog
+from bot.catalog.monitors import Monitor
 from bot.core.errors import BotError, unknown
 from bot.data import ModelRows
 from bot.data.held import HeldRows
-from bot.monitoring.budget import WEEK, alarm_rate, weekly_shares
+from bot.monitoring.budgets.budget import WEEK, alarm_rate, weekly_shares
 from bot.monitoring.finding import State
 from bot.monitoring.rehearsal import Episode, Progress, Rehearsed, episodes, rehearse, windows_between
 from bot.monitoring.watched import Watched

@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from sqlmodel import Session, col, select
 
-from bot.catalog.config import AlertKind, AlertRole, Catalog
+from bot.catalog.config import Catalog
+from bot.catalog.kinds import AlertKind, AlertRole
 from bot.monitoring.finding import State
 from bot.monitoring.service import SOURCE
 from bot.monitoring.watched import Watched, watched

@@ -5,17 +5,18 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from bot.catalog.config import Catalog, Monitor
+from bot.catalog.config import Catalog
+from bot.catalog.monitors import Monitor
 from bot.catalog.values import format_duration
 from bot.core.errors import unknown
 from bot.data import ModelRows
-from bot.monitoring.budget import weekly_shares
+from bot.monitoring.budgets.budget import weekly_shares
+from bot.monitoring.budgets.lasting import standing
+from bot.monitoring.budgets.limits import Rates, rates
+from bot.monitoring.budgets.runs import follows
 from bot.monitoring.finding import State
 from bot.monitoring.known import known_of
-from bot.monitoring.lasting import standing
-from bot.monitoring.limits import Rates, rates
 from bot.monitoring.references import rhythm_hint
-from bot.monitoring.runs import follows
 from bot.monitoring.shadow.messages import told, watching
 from bot.monitoring.shadow.service import record_of
 from bot.monitoring.watched import Watched, watched

@@ -12,26 +12,27 @@ from pathlib import Path
 
 from prometheus_client import Counter
 
-from bot.catalog.config import Limits, Model, MonitorMetric
+from bot.catalog.config import Limits, Model
+from bot.catalog.monitors import MonitorMetric
 from bot.core.clock import Clock
 from bot.core.database import Database
 from bot.core.errors import BotError, BusyError
 from bot.core.logging import get_logger
 from bot.data import ModelRows, open_model
 from bot.incidents.house import House
-from bot.monitoring.budget import alarm_rates
+from bot.monitoring.budgets.budget import alarm_rates
+from bot.monitoring.budgets.limits import Rates, rates
+from bot.monitoring.budgets.runs import follows
 from bot.monitoring.calendar import noted
 from bot.monitoring.due import Claim, any_due, claim, claim_now, held, release, until_next_look
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.judging import judge
+from bot.monitoring.judges.judging import judge
 from bot.monitoring.known import end_of_event, known_of
-from bot.monitoring.limits import Rates, rates
 from bot.monitoring.revisions import COUNTED, PAUSE, changed, looked_at, looks_complete, matured
-from bot.monitoring.runs import follows
 from bot.monitoring.service import keep
 from bot.monitoring.shadow.deliveries import present
 from bot.monitoring.shadow.service import welcome
-from bot.monitoring.verdicts import follow_incidents
+from bot.monitoring.truth.verdicts import follow_incidents
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window, newest, waiting
 from bot.tables import MonitorState

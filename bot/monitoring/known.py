@@ -5,16 +5,17 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from bot.catalog.config import AlertRole, Catalog
+from bot.catalog.config import Catalog
+from bot.catalog.kinds import AlertRole
 from bot.incidents import service as incidents
 from bot.monitoring.baselines import standing
+from bot.monitoring.budgets.history import Past, past_of, scored_before
+from bot.monitoring.budgets.runs import follows
 from bot.monitoring.calendar import Occurrence, alarm_rate_in, occurrences
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.history import Past, past_of, scored_before
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.references import SPARE, Comparison, follows_versions, reach, since_and_across
-from bot.monitoring.runs import follows
 from bot.monitoring.service import firing_alert
-from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.budget import MEMORY

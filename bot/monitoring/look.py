@@ -8,12 +8,12 @@ from pathlib import Path
 from bot.catalog.config import Catalog
 from bot.core.database import Database
 from bot.core.errors import BotError, unknown
+from bot.monitoring.budgets.limits import Rates, rates
 from bot.monitoring.calendar import noted
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.jobs import Opener
-from bot.monitoring.judging import judge
+from bot.monitoring.judges.judging import judge
 from bot.monitoring.known import known_of
-from bot.monitoring.limits import Rates, rates
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window, newest
 

@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from bot.catalog.config import MonitorMetric
+from bot.catalog.monitors import MonitorMetric
 from bot.charts import Chart, bars, categories, distributions, series
+from bot.monitoring.budgets.runs import began
 from bot.monitoring.finding import ASKED, LASTING
-from bot.monitoring.runs import began
 from bot.monitoring.service import SOURCE
 from bot.monitoring.watched import key_of
 from bot.statistics.wording import number

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from bot.catalog.config import MonitorMetric, Promotion, Reference
+from bot.catalog.monitors import MonitorMetric, Promotion, Reference
 from bot.catalog.values import format_duration
 from bot.core.errors import BotError
 from bot.data import ModelRows

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 from bot.core.errors import BotError
 from bot.data import ModelRows
 from bot.data.held import HeldRows
+from bot.monitoring.budgets.runs import began, scored
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.judging import judge
-from bot.monitoring.runs import began, scored
+from bot.monitoring.judges.judging import judge
+from bot.monitoring.judges.terms import USUAL_RATE, LeftOut, Scored, Terms, learns_from_all
 from bot.monitoring.service import CLEAN_WINDOWS
-from bot.monitoring.terms import USUAL_RATE, LeftOut, Scored, Terms, learns_from_all
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import ORIGIN, Window
 from bot.statistics.budget import MEMORY

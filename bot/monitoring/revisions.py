@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session, col, select
 
-from bot.catalog.config import MonitorMetric
+from bot.catalog.monitors import MonitorMetric
 from bot.data import ModelRows
-from bot.monitoring.cohorts import due_cohorts
 from bot.monitoring.finding import ASKED
 from bot.monitoring.references import SPARE
+from bot.monitoring.truth.cohorts import due_cohorts
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.tables import MonitorResult

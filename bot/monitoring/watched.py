@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.catalog.config import AlertKind, AlertRole, Catalog, Model, ModelData, Monitor, MonitorMetric, Severity
+from bot.catalog.config import Catalog, Model
+from bot.catalog.data import ModelData
+from bot.catalog.kinds import AlertKind, AlertRole, Severity
+from bot.catalog.monitors import Monitor, MonitorMetric
 from bot.core.errors import BotError
 
 _KINDS = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 
-from bot.catalog.config import AlertKind, Severity
+from bot.catalog.kinds import AlertKind, Severity
 
 
 class Go(StrEnum):

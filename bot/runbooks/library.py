@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bot.catalog.config import Severity
+from bot.catalog.kinds import Severity
 from bot.core.errors import BotError, unknown
 from bot.core.logging import get_logger
 from bot.runbooks.document import Runbook

@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from mdit_py_plugins.front_matter import front_matter_plugin
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from bot.catalog.config import AlertKind, Severity
+from bot.catalog.kinds import AlertKind, Severity
 from bot.catalog.values import parse_duration
 from bot.checks.catalogue import CHECKS
 from bot.core.errors import BotError

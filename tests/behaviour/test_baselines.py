@@ -9,16 +9,17 @@ import pytest
 from sqlmodel import select
 from typer.testing import CliRunner
 
-from bot.catalog.config import Catalog, Promotion
+from bot.catalog.config import Catalog
+from bot.catalog.monitors import Promotion
 from bot.core.errors import BotError, ConflictError
 from bot.entrypoints.cli import app
 from bot.monitoring.baselines import accept_for
 from bot.monitoring.calendar import noted
-from bot.monitoring.judging import judge
+from bot.monitoring.judges.judging import judge
+from bot.monitoring.judges.terms import USUAL_RATE
 from bot.monitoring.known import end_of_event, known_of
 from bot.monitoring.references import rhythm_hint
 from bot.monitoring.service import keep
-from bot.monitoring.terms import USUAL_RATE
 from bot.monitoring.watched import watched
 from bot.monitoring.windows import Window
 from bot.tables import Alert, Baseline, Incident, MonitorState, TimelineEvent

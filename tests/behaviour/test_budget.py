@@ -11,10 +11,10 @@ from typer.testing import CliRunner
 
 from bot.catalog.config import Catalog, Model, Team
 from bot.entrypoints.cli import app
-from bot.monitoring.budget import alarm_rates
+from bot.monitoring.budgets.budget import alarm_rates
+from bot.monitoring.budgets.limits import pools, rates, teams
 from bot.monitoring.due import introduce
 from bot.monitoring.finding import score_of
-from bot.monitoring.limits import pools, rates, teams
 from bot.statistics.budget import Kept
 from bot.tables import Incident, MonitorResult, Resolution
 from tests.behaviour.test_monitor_files import configured, folder  # noqa: F401

@@ -10,14 +10,14 @@ import pytest
 from sqlmodel import select
 
 from bot.catalog.config import Catalog
+from bot.monitoring.budgets.limits import pools
+from bot.monitoring.budgets.run_words import lasts
+from bot.monitoring.budgets.runs import Run, follows, run_of, run_surprises
 from bot.monitoring.explain import explain, find
 from bot.monitoring.finding import LASTING, State
-from bot.monitoring.limits import pools
+from bot.monitoring.judges.terms import Scored
 from bot.monitoring.pictures import chart_of
 from bot.monitoring.rehearsal import episodes, rehearse
-from bot.monitoring.run_words import lasts
-from bot.monitoring.runs import Run, follows, run_of, run_surprises
-from bot.monitoring.terms import Scored
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.tables import Alert, Baseline, MonitorResult

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from bot.catalog.config import Catalog
 from bot.data import open_model
 from bot.monitoring.jobs import Monitors
-from bot.monitoring.verdicts import follow_incidents
+from bot.monitoring.truth.verdicts import follow_incidents
 from bot.monitoring.watched import Watched
 from bot.tables import Alert, Incident, MonitorResult, OutboxRow, TimelineEvent
 from tests.unit.monitoring.flights import START, naive

@@ -6,8 +6,11 @@ from datetime import timedelta
 
 import numpy as np
 
-from bot.catalog.config import AlertRole, Feature, Labels, Model, Monitor, MonitorMetric
-from bot.monitoring.judging import JUDGES
+from bot.catalog.config import Model
+from bot.catalog.data import Feature, Labels
+from bot.catalog.kinds import AlertRole
+from bot.catalog.monitors import Monitor, MonitorMetric
+from bot.monitoring.judges.judging import JUDGES
 from bot.statistics.wording import percent
 from bot.tuning.proposals import naming
 from bot.tuning.proposals.facts import Facts, Kind, Look

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bot.catalog.config import Limits, Model, ModelData
+from bot.catalog.config import Limits, Model
+from bot.catalog.data import ModelData
 from bot.catalog.values import SecretRef
 from bot.core.errors import BotError
 from bot.data import DataError, ModelRows, open_model

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.catalog.config import MonitorMetric
+from bot.catalog.monitors import MonitorMetric
 from bot.catalog.values import format_rate
 from bot.charts import Chart
 from bot.charts.strip import Lane, Stretch, strip

@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from bot.catalog.config import Catalog, Model, MonitorMetric, Team
+from bot.catalog.config import Catalog, Model, Team
+from bot.catalog.monitors import MonitorMetric
 from bot.catalog.values import format_rate
 from bot.data import DataError, ModelRows
-from bot.monitoring.budget import alarm_rates
+from bot.monitoring.budgets.budget import alarm_rates
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.rehearsal import Episode, Rehearsed, always, episodes, rehearse
 from bot.monitoring.watched import Watched, watched

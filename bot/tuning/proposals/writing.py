@@ -10,7 +10,9 @@ from typing import Any
 
 import yaml
 
-from bot.catalog.config import Model, ModelData, Monitor
+from bot.catalog.config import Model
+from bot.catalog.data import ModelData
+from bot.catalog.monitors import Monitor
 from bot.catalog.values import format_duration, format_rate
 from bot.core.errors import BotError
 from bot.monitoring.watched import Watched

@@ -5,14 +5,15 @@ from datetime import datetime, timedelta
 
 from sqlmodel import SQLModel
 
-from bot.catalog.config import Catalog, MonitorMetric, Team
+from bot.catalog.config import Catalog, Team
 from bot.catalog.load import parse_catalog
+from bot.catalog.monitors import MonitorMetric
 from bot.core.database import Database
 from bot.data import open_model
 from bot.incidents.service import cause_weight
-from bot.monitoring.budget import alarm_rates
+from bot.monitoring.budgets.budget import alarm_rates
+from bot.monitoring.budgets.limits import Rates, pools, rates
 from bot.monitoring.finding import LASTING, SCORE, State
-from bot.monitoring.limits import Rates, pools, rates
 from bot.monitoring.rehearsal import episodes, rehearse
 from bot.monitoring.service import firing
 from bot.monitoring.watched import watched

@@ -14,10 +14,10 @@ from bot.demo.flights import LATE
 from bot.demo.rowlog import write_rows
 from bot.demo.served import scored
 from bot.demo.traffic import BASELINE, RATE, WINDOW, Shuffled
-from bot.monitoring.budget import alarm_rates
+from bot.monitoring.budgets.budget import alarm_rates
 from bot.monitoring.finding import State
-from bot.monitoring.judging import judge
-from bot.monitoring.terms import Terms
+from bot.monitoring.judges.judging import judge
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.watched import watched
 from bot.monitoring.windows import newest
 from bot.statistics.bands import class_share

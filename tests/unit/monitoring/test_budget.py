@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.catalog.load import parse_catalog
 from bot.core.errors import ConfigError
-from bot.monitoring.budget import alarm_rates, weekly_shares
+from bot.monitoring.budgets.budget import alarm_rates, weekly_shares
 
 TEAMS = """
 teams: [{name: risk, budget: 1/week}]

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from bot.catalog.config import AlertKind, AlertRole
+from bot.catalog.kinds import AlertKind, AlertRole
 from bot.core.errors import BotError
 from bot.monitoring.finding import State
-from bot.monitoring.judging import judge
-from bot.monitoring.terms import Terms, learns_from_all
+from bot.monitoring.judges.judging import judge
+from bot.monitoring.judges.terms import Terms, learns_from_all
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from tests.unit.monitoring.flights import START

@@ -7,14 +7,15 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from bot.catalog.config import AlertKind, AlertRole, Monitor, Severity
+from bot.catalog.kinds import AlertKind, AlertRole, Severity
+from bot.catalog.monitors import Monitor
 from bot.core.errors import BotError
 from bot.incidents.service import cause_weight
-from bot.monitoring.budget import alarm_rate
+from bot.monitoring.budgets.budget import alarm_rate
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.judging import judge
+from bot.monitoring.judges.judging import judge
+from bot.monitoring.judges.terms import Terms, learns_from_all
 from bot.monitoring.service import firing
-from bot.monitoring.terms import Terms, learns_from_all
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.shortfall import Shortfall

@@ -6,13 +6,14 @@ import duckdb
 import numpy as np
 import pytest
 
-from bot.catalog.config import AlertKind, AlertRole, Model
+from bot.catalog.config import Model
+from bot.catalog.kinds import AlertKind, AlertRole
 from bot.catalog.load import parse_catalog
 from bot.core.errors import BotError, ConfigError
 from bot.data import open_model
 from bot.monitoring.finding import State
-from bot.monitoring.judging import judge
-from bot.monitoring.terms import Terms
+from bot.monitoring.judges.judging import judge
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from tests.unit.monitoring.flights import HOUR, START

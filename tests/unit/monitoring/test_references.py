@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.catalog.config import Monitor, Reference
 from bot.catalog.load import parse_catalog
+from bot.catalog.monitors import Monitor, Reference
 from bot.core.errors import BotError, ConfigError
 from bot.data import Frame
-from bot.monitoring.judging import judge
-from bot.monitoring.novelty import NEW, with_new_categories
+from bot.monitoring.judges.judging import judge
+from bot.monitoring.judges.novelty import NEW, with_new_categories
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.references import (
     Comparison,
     first_whole,
@@ -23,7 +24,6 @@ from bot.monitoring.references import (
     since_and_across,
     weekly_rhythm,
 )
-from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import ORIGIN, Window
 from tests.unit.monitoring.flights import HOUR, START, Table, hours, model, naive, since

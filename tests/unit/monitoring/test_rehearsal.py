@@ -10,9 +10,9 @@ from bot.core.errors import BotError
 from bot.data import open_model
 from bot.data.held import HeldRows
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.judging import judge
+from bot.monitoring.judges.judging import judge
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.rehearsal import Rehearsed, episodes, rehearse, windows_between, windows_of
-from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from tests.unit.monitoring.flights import HOUR, START, hours, since

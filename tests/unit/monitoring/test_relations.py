@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from bot.catalog.config import AlertKind, AlertRole, Monitor
+from bot.catalog.kinds import AlertKind, AlertRole
+from bot.catalog.monitors import Monitor
 from bot.monitoring.finding import State
-from bot.monitoring.judging import judge
-from bot.monitoring.terms import Terms
+from bot.monitoring.judges.judging import judge
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from tests.unit.monitoring.flights import HOUR, START, Table, hours, model, since

@@ -6,10 +6,10 @@ from bot.catalog.load import parse_catalog
 from bot.core.errors import BotError, ConfigError
 from bot.data import open_model
 from bot.monitoring.finding import State
-from bot.monitoring.judging import judge
+from bot.monitoring.judges.judging import judge
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.references import Comparison
 from bot.monitoring.rehearsal import rehearse, windows_between
-from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from tests.unit.monitoring.flights import HOUR, START

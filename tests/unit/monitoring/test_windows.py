@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.core.errors import BotError
-from bot.monitoring.onset import onset
+from bot.monitoring.judges.onset import onset
 from bot.monitoring.windows import MOST_BEHIND, ORIGIN, Window, newest, waiting
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)

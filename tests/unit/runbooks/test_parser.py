@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.catalog.config import AlertKind, Severity
+from bot.catalog.kinds import AlertKind, Severity
 from bot.core.errors import BotError
 from bot.runbooks.document import Directive, Go, Match, When
 from bot.runbooks.parser import LARGEST, Parsed, parse

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bot.catalog.config import LEAST_RELATED
+from bot.catalog.monitors import LEAST_RELATED
 from bot.statistics.drift import compare_frames
 from bot.statistics.relations.broken import Broken, changed_words
 from bot.statistics.relations.multivariate import LEAST_WINDOWS, judge_multivariate

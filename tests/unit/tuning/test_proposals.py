@@ -9,8 +9,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.catalog.config import AlertRole, MonitorMetric
+from bot.catalog.kinds import AlertRole
 from bot.catalog.load import parse_catalog
+from bot.catalog.monitors import MonitorMetric
 from bot.core.errors import BotError
 from bot.monitoring.finding import Finding, State
 from bot.monitoring.rehearsal import Episode

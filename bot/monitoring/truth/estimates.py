@@ -12,11 +12,11 @@ from bot.checks.measure_words import name_of, shown
 from bot.checks.registry import Params, Question
 from bot.core.errors import BotError
 from bot.data import ModelRows
-from bot.monitoring.cohorts import span
 from bot.monitoring.finding import Finding, State, surprise_of
-from bot.monitoring.labels import Answers, micros, read_answers, taken
-from bot.monitoring.shares import SPARE
-from bot.monitoring.terms import Terms
+from bot.monitoring.judges.shares import SPARE
+from bot.monitoring.judges.terms import Terms
+from bot.monitoring.truth.cohorts import span
+from bot.monitoring.truth.labels import Answers, micros, read_answers, taken
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Floats, category_text

@@ -6,12 +6,14 @@ from datetime import datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.catalog.config import MonitorMetric, Reference
+from bot.catalog.monitors import MonitorMetric, Reference
 from bot.core.errors import BotError
 from bot.data import ModelRows, OutcomeColumn
 from bot.data.by_segment import SegmentSums, side_by_side
-from bot.monitoring import segment_words as words
 from bot.monitoring.finding import Finding, State, surprise_of
+from bot.monitoring.judges import segment_words as words
+from bot.monitoring.judges.segment_words import Listed
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.references import (
     LEAST_WEEKS,
     MOST_WEEKS,
@@ -22,8 +24,6 @@ from bot.monitoring.references import (
     moment_words,
     since_words,
 )
-from bot.monitoring.segment_words import Listed
-from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Floats, as_numbers, category_text, is_numeric

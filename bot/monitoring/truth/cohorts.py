@@ -13,9 +13,19 @@ from bot.checks.registry import Params, Question
 from bot.core.errors import BotError
 from bot.data import ModelRows
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.labels import LEAST_DUE, MARKS, Answers, Micros, later_classes, micros, moment, read_answers, taken
-from bot.monitoring.shares import SPARE
-from bot.monitoring.terms import LeftOut, Terms
+from bot.monitoring.judges.shares import SPARE
+from bot.monitoring.judges.terms import LeftOut, Terms
+from bot.monitoring.truth.labels import (
+    LEAST_DUE,
+    MARKS,
+    Answers,
+    Micros,
+    later_classes,
+    micros,
+    moment,
+    read_answers,
+    taken,
+)
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import category_text

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bot.catalog.config import MonitorMetric
+from bot.catalog.monitors import MonitorMetric
 from bot.data.by_segment import SegmentSums
 from bot.monitoring.watched import Watched
 from bot.statistics.columns import category_text

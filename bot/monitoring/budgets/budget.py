@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from bot.catalog.config import Catalog
-from bot.monitoring.runs import follows
+from bot.monitoring.budgets.runs import follows
 from bot.monitoring.watched import Watched, watched
 
 WEEK = timedelta(days=7)

@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from bot.catalog.config import MonitorMetric, Reference
+from bot.catalog.monitors import MonitorMetric, Reference
 from bot.monitoring.finding import ASKED, LASTING, SCORE
+from bot.monitoring.judges.terms import Scored
 from bot.monitoring.references import reference_of
-from bot.monitoring.terms import Scored
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.budget import MEMORY, lasting_surprises, run_begin

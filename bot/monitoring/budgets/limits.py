@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 import numpy as np
 from sqlmodel import Session, col, select
 
-from bot.catalog.config import Catalog, Route
-from bot.monitoring.budget import LEAST_RATE, MOST_RATE, WEEK, alarm_rates, half_of, weekly_shares
+from bot.catalog.config import Catalog
+from bot.catalog.kinds import Route
+from bot.monitoring.budgets.budget import LEAST_RATE, MOST_RATE, WEEK, alarm_rates, half_of, weekly_shares
+from bot.monitoring.budgets.history import Past, troubles
+from bot.monitoring.budgets.runs import follows, kept_scores, run_surprises
 from bot.monitoring.calendar import occurrences
 from bot.monitoring.finding import ASKED, State
-from bot.monitoring.history import Past, troubles
-from bot.monitoring.runs import follows, kept_scores, run_surprises
 from bot.monitoring.service import SOURCE
 from bot.monitoring.watched import Watched, watched
 from bot.monitoring.windows import Window

@@ -6,13 +6,15 @@ from datetime import datetime
 
 import numpy as np
 
-from bot.catalog.config import Reference
+from bot.catalog.monitors import Reference
 from bot.core.errors import BotError
 from bot.data import ModelRows
 from bot.data.contract import Value
 from bot.monitoring import words
 from bot.monitoring.finding import SCORE, Finding, State, score_of, surprise_of
-from bot.monitoring.onset import onset
+from bot.monitoring.judges.onset import onset
+from bot.monitoring.judges.repeats import dated_elsewhere, delivered_again
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.references import (
     LEAST_WEEKS,
     MOST_WEEKS,
@@ -27,8 +29,6 @@ from bot.monitoring.references import (
     reference_of,
     since_words,
 )
-from bot.monitoring.repeats import dated_elsewhere, delivered_again
-from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import ORIGIN, Window
 from bot.statistics import bands

@@ -9,10 +9,10 @@ from bot.checks.windows import answer_of
 from bot.core.errors import BotError
 from bot.data import ModelRows
 from bot.monitoring import words
-from bot.monitoring.cause import Changed, place_of, since_when, with_cause
 from bot.monitoring.finding import HARMLESS, Finding, State, surprise_of
-from bot.monitoring.sides import Mask, Sides, no_rows, null_mask, read_sides
-from bot.monitoring.terms import Terms
+from bot.monitoring.judges.cause import Changed, place_of, since_when, with_cause
+from bot.monitoring.judges.sides import Mask, Sides, no_rows, null_mask, read_sides
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, as_numbers, is_numeric

@@ -11,15 +11,15 @@ from datetime import datetime
 
 import numpy as np
 
-from bot.catalog.config import MonitorMetric
+from bot.catalog.monitors import MonitorMetric
 from bot.core.errors import BotError
 from bot.data import Frame, ModelRows
 from bot.monitoring import words
 from bot.monitoring.finding import SCORE, Finding, State, score_of, surprise_of
+from bot.monitoring.judges.shares import class_share
+from bot.monitoring.judges.sides import stamps_of
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.references import SPARE
-from bot.monitoring.shares import class_share
-from bot.monitoring.sides import stamps_of
-from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bot.catalog.config import Reference
+from bot.catalog.monitors import Reference
 from bot.core.errors import BotError
 from bot.data import Frame, ModelRows
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.novelty import with_new_categories
+from bot.monitoring.judges.novelty import with_new_categories
+from bot.monitoring.judges.terms import LeftOut, Terms
 from bot.monitoring.references import MOST_WEEKS, WEEK, first_whole, reference_of, since_words
-from bot.monitoring.terms import LeftOut, Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, as_numbers, count_categories, is_numeric

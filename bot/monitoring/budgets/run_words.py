@@ -3,10 +3,10 @@
 from datetime import timedelta
 from typing import Any
 
-from bot.catalog.config import MonitorMetric
+from bot.catalog.monitors import MonitorMetric
+from bot.monitoring.budgets.runs import Run
 from bot.monitoring.finding import SCORE
 from bot.monitoring.references import moment_words
-from bot.monitoring.runs import Run
 from bot.monitoring.watched import Watched
 from bot.statistics.columns import category_text
 from bot.statistics.wording import number, percent

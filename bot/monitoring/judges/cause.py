@@ -9,8 +9,8 @@ import numpy as np
 from bot.data import Frame
 from bot.monitoring import words
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.onset import onset
-from bot.monitoring.sides import Mask, Sides, null_mask, picture, stamps_of
+from bot.monitoring.judges.onset import onset
+from bot.monitoring.judges.sides import Mask, Sides, null_mask, picture, stamps_of
 from bot.statistics.attribution import Segment, attribute
 from bot.statistics.columns import Column, as_numbers, category_text, count_categories, is_numeric
 from bot.statistics.distances import ks_exact

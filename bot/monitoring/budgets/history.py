@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
+from bot.monitoring.budgets.runs import began, kept_scores
 from bot.monitoring.finding import State
-from bot.monitoring.runs import began, kept_scores
-from bot.monitoring.shares import SPARE
-from bot.monitoring.terms import LeftOut, Scored
+from bot.monitoring.judges.shares import SPARE
+from bot.monitoring.judges.terms import LeftOut, Scored
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.budget import MEMORY

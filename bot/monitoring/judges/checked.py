@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from bot.catalog.config import MonitorMetric
+from bot.catalog.monitors import MonitorMetric
 from bot.catalog.values import format_duration
 from bot.checks.catalogue import CHECKS
 from bot.checks.contract import FAILED, NOT_CONFIGURED, TIMED_OUT
@@ -15,7 +15,7 @@ from bot.checks.version_pair import ONE_VERSION
 from bot.core.errors import BotError
 from bot.data import ModelRows
 from bot.monitoring.finding import Finding, State
-from bot.monitoring.terms import Terms
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 

@@ -7,18 +7,18 @@ from typing import Any
 from slack_sdk.models.blocks import MarkdownTextObject, SectionBlock
 from sqlmodel import Session, col, select
 
-from bot.catalog.config import MonitorMetric
+from bot.catalog.monitors import MonitorMetric
 from bot.checks.label_delay import length
 from bot.checks.labelled import Kind, present, texts
 from bot.checks.measure_words import name_of, shown
 from bot.core.database import Database
 from bot.data import ModelRows
 from bot.incidents.service import incident_id
-from bot.monitoring.cohorts import Cohorts
-from bot.monitoring.history import past_of
-from bot.monitoring.labels import LEAST_CLASS, MARKS, read_answers, taken
+from bot.monitoring.budgets.history import past_of
+from bot.monitoring.judges.terms import LeftOut
 from bot.monitoring.service import SOURCE
-from bot.monitoring.terms import LeftOut
+from bot.monitoring.truth.cohorts import Cohorts
+from bot.monitoring.truth.labels import LEAST_CLASS, MARKS, read_answers, taken
 from bot.monitoring.watched import Watched, key_of
 from bot.monitoring.windows import Window
 from bot.outbox.kinds import Kind as OutboxKind

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping
 
-from bot.catalog.config import MonitorMetric
+from bot.catalog.monitors import MonitorMetric
 from bot.data import ModelRows
-from bot.monitoring import checked, estimates, features, levels, performance, relations, segments, shares
+from bot.monitoring.budgets.lasting import with_what_lasts
 from bot.monitoring.finding import Finding
-from bot.monitoring.lasting import with_what_lasts
-from bot.monitoring.terms import Terms
+from bot.monitoring.judges import checked, features, levels, relations, segments, shares
+from bot.monitoring.judges.terms import Terms
+from bot.monitoring.truth import estimates, performance
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 

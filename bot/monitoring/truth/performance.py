@@ -4,14 +4,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.catalog.config import Rule
+from bot.catalog.monitors import Rule
 from bot.catalog.values import format_duration
 from bot.checks.measure_words import change_in_words, name_of, shown
 from bot.data import ModelRows
-from bot.monitoring.cohorts import Cohort, Cohorts, read_cohorts, span, too_early
 from bot.monitoring.finding import Finding, State, surprise_of
-from bot.monitoring.labels import MARKS
-from bot.monitoring.terms import Terms
+from bot.monitoring.judges.terms import Terms
+from bot.monitoring.truth.cohorts import Cohort, Cohorts, read_cohorts, span, too_early
+from bot.monitoring.truth.labels import MARKS
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.decay import ScoreDecay, ShareDecay, chance_of, followed, level_for

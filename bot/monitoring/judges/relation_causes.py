@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from bot.monitoring.cause import locate
 from bot.monitoring.finding import Finding
-from bot.monitoring.sides import Mask, Sides
+from bot.monitoring.judges.cause import locate
+from bot.monitoring.judges.sides import Mask, Sides
 from bot.statistics.columns import Column, Floats, category_text, count_categories
 from bot.statistics.groups import code_both
 from bot.statistics.relations.broken import Broken, changed_words, culprit

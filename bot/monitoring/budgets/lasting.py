@@ -4,10 +4,10 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from bot.monitoring.budgets.run_words import begin_words, lasts
+from bot.monitoring.budgets.runs import Run, follows, run_of, scored
 from bot.monitoring.finding import LASTING, SCORE, Finding, State
-from bot.monitoring.run_words import begin_words, lasts
-from bot.monitoring.runs import Run, follows, run_of, scored
-from bot.monitoring.terms import Terms
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.wording import number

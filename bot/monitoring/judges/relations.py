@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 
 from bot.data import Frame, ModelRows
-from bot.monitoring.features import features_of
 from bot.monitoring.finding import HARMLESS, Finding, State, surprise_of
-from bot.monitoring.novelty import with_new_categories
+from bot.monitoring.judges.features import features_of
+from bot.monitoring.judges.novelty import with_new_categories
+from bot.monitoring.judges.relation_causes import Columns, explained
+from bot.monitoring.judges.sides import Sides, no_rows, stamps_of
+from bot.monitoring.judges.terms import Terms
 from bot.monitoring.references import since_words
-from bot.monitoring.relation_causes import Columns, explained
-from bot.monitoring.sides import Sides, no_rows, stamps_of
-from bot.monitoring.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
 from bot.statistics.columns import Column, as_numbers, is_numeric

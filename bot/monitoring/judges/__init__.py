@@ -1,0 +1,1 @@
+"""What each kind of monitor says of one window."""

@@ -1,0 +1,1 @@
+"""Labels that come late: cohorts at equal age, what they measure, and what is estimated before they are there."""
