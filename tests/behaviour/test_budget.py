@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 from typer.testing import CliRunner
 
 from bot.catalog.config import Catalog, Model, Team
@@ -63,7 +63,7 @@ def test_a_fleet_learns_its_limit_from_what_all_of_it_saw(make_world):
     world, catalog, now = fleet(make_world, scale=1.0)
     with world.muster.database.reading() as session:
         pool, _ = pools(session, catalog, now)
-    assert (pool.team, pool.name, len(pool.keys)) == ("risk", "class_share", FLEET)
+    assert (pool.team, pool.name, len(pool.keys)) == ("risk", "class_share every 1d", FLEET)
     assert pool.limit.exact == pytest.approx(math.log10(12 * 7 / 0.5), abs=0.01)
     assert pool.limit.surprise == pytest.approx(pool.limit.exact, abs=0.4)
     assert pool.limit.certified
@@ -166,3 +166,27 @@ def test_the_command_says_it_in_words_and_for_scripts():
     assert team["pools"][0]["certified"] is False
     assert [pool["lasting"] for pool in team["pools"]] == [False, True]
     assert sum(pool["budget"] for pool in team["pools"]) == 1.0
+
+
+def test_hours_set_no_limit_for_days(make_world):
+    """A day's mix stays for all of its hours, so that an hourly monitor's ordinary windows surprise by far more."""
+    world, _, now = fleet(make_world, scale=1.0)
+    hourly = {"name": "late", "metric": "class_share", "value": "late", "window": "1h", "shadow": False}
+    daily = {**hourly, "window": "1d"}
+    models = [
+        Model.model_validate({"name": f"m{at}", "team": "risk", "monitors": [hourly if at < 2 else daily]})
+        for at in range(FLEET)
+    ]
+    catalog = Catalog(models=models, teams=[Team(name="risk", budget="1/week")])
+    with world.muster.database.transaction() as session:
+        for result in session.exec(select(MonitorResult).where(col(MonitorResult.key).in_(["m0/late", "m1/late"]))):
+            result.surprise *= 8
+    with world.muster.database.reading() as session:
+        found = {pool.name: pool for pool in pools(session, catalog, now) if not pool.lasting}
+    assert {name: len(pool.keys) for name, pool in found.items()} == {
+        "class_share every 1h": 2,
+        "class_share every 1d": FLEET - 2,
+    }
+    days = found["class_share every 1d"].limit
+    assert days.surprise == pytest.approx(days.exact, abs=0.4)
+    assert found["class_share every 1h"].limit.surprise > 2 * days.surprise

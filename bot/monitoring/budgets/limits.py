@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 
 from bot.catalog.config import Catalog
 from bot.catalog.kinds import Route
+from bot.catalog.values import format_duration
 from bot.monitoring.budgets.budget import LEAST_RATE, MOST_RATE, WEEK, alarm_rates, half_of, weekly_shares
 from bot.monitoring.budgets.history import Past, troubles
 from bot.monitoring.budgets.runs import follows, kept_scores, run_surprises
@@ -33,7 +34,7 @@ _JUDGED = (State.OK, State.FIRING)
 
 @dataclass(frozen=True, slots=True)
 class PoolState:
-    """Like monitors of a team and their common limit. name: what they have in common (`class_share`).
+    """Like monitors of a team and their common limit. name: what they have in common (`class_share every 1d`).
 
     lasting: the limit is of runs of windows, not of a single one.
     """
@@ -74,9 +75,11 @@ class TeamState:
 
 
 def pools(session: Session, catalog: Catalog, now: datetime) -> list[PoolState]:
-    """Every pool of every team: the paging monitors of one metric, by single windows and by runs of them.
+    """Every pool of every team: the paging monitors of one metric and one pace, by single windows and by runs of them.
 
     A monitor with a budget of its own stands alone, and so does one of every segment: its surprise is a family's.
+    Hours differ by more than days, as a day's mix stays for all of its hours: together they would set a limit at which
+    days see nothing.
     """
     shares = weekly_shares(catalog)
     found = []
@@ -123,7 +126,7 @@ def _pools(catalog: Catalog) -> dict[tuple[str, str], list[Watched]]:
     for one in watched(catalog).values():
         if one.pages and one.monitor.rule is None:
             alone = one.monitor.budget is not None or one.monitor.by is not None
-            name = one.key if alone else one.monitor.metric.value
+            name = one.key if alone else f"{one.monitor.metric.value} every {format_duration(one.step)}"
             found.setdefault((one.model.team, name), []).append(one)
     return found
 
