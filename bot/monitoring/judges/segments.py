@@ -186,7 +186,8 @@ def _outcome(one: Watched, rows: ModelRows, window: Window) -> OutcomeColumn | N
         return OutcomeColumn(column, category_text(one.monitor.value))
     assert feature is not None  # the configuration asks for it
     if metric is MonitorMetric.NULL_RATE:
-        return OutcomeColumn(feature, nulls=True)
+        compared = one.data.reference is not None and feature in rows.columns("reference")
+        return OutcomeColumn(feature, nulls=True, numbers=compared and rows.is_number("reference", feature))
     cells = rows.window("predictions", window.start, window.end, [feature], most=LOOKED_AT).columns[feature]
     if cells.size and not is_numeric(cells) and not all(cell is None for cell in cells.tolist()):
         raise BotError(f"{feature} holds text, not numbers; watch its classes with class_share.")
