@@ -48,7 +48,8 @@ def run(question: Question) -> CheckResult:
 def _answer(
     question: Question, sides: Sides, found: list[FeatureDrift], *notes: str, weighed: Weighed | None = None
 ) -> CheckResult:
-    """`found`: what matters most first. A feature that is told of more closely is read now if it was not yet."""
+    """`found`: what matters most first. A feature that is told of more closely is read now if it was not yet: one that
+    moved, or the only one."""
     weighed = weighed or Weighed(found, {})
     found = weighed.drifts
     judged = [one for one in found if one.shortfall is None or one.drifted]
@@ -57,7 +58,7 @@ def _answer(
             TOO_FEW, found[0].sentence.rstrip(".") + "." if found else "The reference has none of these columns."
         )
     moved = [one for one in judged if one.drifted]
-    if judged[0].feature not in sides.now.columns:
+    if (moved or len(judged) == 1) and judged[0].feature not in sides.now.columns:
         close = read_sides(question, [judged[0].feature])
         sides = replace(close, notes=sides.notes) if isinstance(close, Sides) else sides
     sentence = _sentence(sides, judged, moved, weighed)
