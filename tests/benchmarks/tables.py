@@ -93,6 +93,7 @@ def table(name, one, base, at, runs, size, rows):
     print(f"{'check':20} {'median s':>9} {'p95 s':>7}  answer")
     WARM.stop()  # it keeps the environment it was started with
     WARM.start()
+    measure(one, base, "null_rate feature=f0", at, 1)  # the process that checks are forked from is up by then
     for line in ASKED:
         middle, late, answer = measure(one, base, line, at, runs)
         print(f"{line:20} {middle:9.2f} {late:7.2f}  {answer.verdict}: {answer.sentence[:90]}", flush=True)
