@@ -51,10 +51,10 @@ def _sides(
     """Rows of the old version to learn from, and others to compare: of the windows before, or half of its own."""
     version = question.rows.data.version
     assert version is not None
-    length = pair.sides.end - pair.sides.start
+    # However far back the pair was found: what is read beside it stays the model's own few windows.
     before = question.rows.window(
         "predictions",
-        pair.sides.start - WINDOWS_BEFORE * length,
+        pair.sides.start - WINDOWS_BEFORE * question.rows.data.window,
         pair.sides.start,
         [version, *names],
         most=MOST_LEARNT,

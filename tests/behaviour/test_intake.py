@@ -77,7 +77,9 @@ def test_an_old_or_future_request_is_401(world, age):
 
 
 def test_unheard_events_are_acknowledged(world):
-    world.event(type="team_join", user={"id": "U5"})
+    said = {place.id: len(place.messages) for place in world.slack.channels.values()}
+    world.event(type="team_join", user={"id": "U5"})  # asserts its 200
+    assert {place.id: len(place.messages) for place in world.slack.channels.values()} == said, "nothing comes of it"
 
 
 @settings(max_examples=200, deadline=None)

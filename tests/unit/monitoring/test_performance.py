@@ -219,6 +219,18 @@ def test_the_measure_follows_the_answers(calm):
     assert found(columns, 44, 49).state is State.OK
 
 
+@pytest.mark.parametrize(("grown", "state"), [(1.03, State.OK), (1.12, State.FIRING)])
+def test_an_error_that_grows_a_little_calls_nobody(grown, state):
+    """Of so many rows three in a hundred are told apart from chance, and are no reason to wake somebody."""
+    rng = np.random.default_rng(6)
+    columns = days(70, a_day=2000)
+    truth = rng.gamma(2, 10, columns["at"].size)
+    late = columns["at"] >= np.datetime64(day(50).start.replace(tzinfo=None))
+    columns["late"] = truth
+    columns["answer"] = truth + rng.normal(0, np.where(late, 4 * grown, 4))
+    assert found(columns, 64, 69).state is state
+
+
 def test_days_of_trouble_are_not_learnt_from():
     columns = days(50, right=[0.9] * 25 + [0.6] * 12 + [0.9] * 8 + [0.8] * 5)
     trouble = Window(day(25).start, day(36).end)
