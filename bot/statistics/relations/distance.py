@@ -5,13 +5,15 @@ wide band, in which a broken relation would be lost.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Floats
+from bot.statistics.relations.encoding import Matrix
 from bot.statistics.relations.mix import effective
 from bot.statistics.relations.moments import FOLDS, Moments
 
@@ -20,7 +22,7 @@ KEPT = 32
 LEAST_SPREAD, LEAST_SPREAD_OF_LOGS = 1.0, 0.2
 """Of distances among windows in order: a handful of them may show less by chance."""
 LARGEST_LOG = 300.0
-REFERENCE_ROWS = 3000
+REFERENCE_ROWS, ROWS_FOR_BAND = 3000, 1000
 TINY = 1e-12
 FARTHEST = 20.0
 SEED = 20261124
@@ -78,73 +80,126 @@ class Side:
         return self.band.p_value(self.now.distance) if self.now.effect >= least_effect else 1.0
 
 
-def sides_of(found: Moments) -> list[Side]:
+def sides_of(found: Moments, usual: "Usual") -> list[Side]:
     """Columns by themselves, and what belongs together. The last window is the one to be judged."""
     past = int(found.of[-1])
     alone = (found.second < 0) & (np.arange(found.second.size) < found.encoded)
     kinds = [only for only in (np.flatnonzero(alone), np.flatnonzero(~alone)) if only.size]
-    told = [tell(found, at, kinds, among=past) for at in range(past + 1)]
+    told = [tell(found, at, kinds, usual.without(at)) for at in range(past)]
+    told.append(tell(found, past, kinds, usual.whole()))
     sides = []
     for only, (*before, now) in zip(kinds, zip(*told, strict=True), strict=True):
         sides.append(Side(only, tuple(before), now, Band(np.array([one.distance for one in before]))))
     return sides
 
 
-def tell(
-    found: Moments, at: int, kinds: Sequence[NDArray[np.intp]], *, among: int, weights: Floats | None = None
-) -> list[Told]:
-    """Tell window `at` from the first `among` windows without itself, scoring each part of it by the other parts.
+def tell(found: Moments, at: int, kinds: Sequence[NDArray[np.intp]], against: "Against") -> list[Told]:
+    """Tell window `at` from others, scoring each part of it by the other parts.
 
-    kinds: the moments to tell it by, each apart. weights: of the rows of all those windows, as they were given; the
-    windows swing as they do without.
+    kinds: the moments to tell it by, each apart.
     """
-    others = np.array([one for one in range(among) if one != at])
-    usual = _Usual.of(found, others, weights)
     each: list[list[tuple[float, float, float]]] = [[] for _ in kinds]
     for fold in range(FOLDS):
-        rows_now = np.flatnonzero((found.of == at) & (found.fold == fold))
-        if not rows_now.size:
+        rows = found.rows_of(at, fold)
+        if rows.start == rows.stop:
             continue
         rest, size = found.without(at, fold)
-        gap, uncertain = rest - usual.reference, found.variance * (1 / size + usual.fewer) + usual.spread
+        gap, uncertain = rest - against.reference, found.variance * (1 / size + against.fewer) + against.spread
         for told, only in zip(each, kinds, strict=True):
             best, by = _weights(gap[only], found.variance[only], uncertain[only])
-            told.append(_away(found, only[best], by, rows_now, usual, 1 / float(found.sizes[at])))
+            now = found.scores(found.matrix[rows].T, only[best], by)
+            told.append(_away(now, only[best], by, against, 1 / float(found.sizes[at])))
     return [Told(*(float(one) for one in np.mean(told, axis=0))) for told in each]
 
 
 @dataclass(frozen=True, slots=True)
-class _Usual:
-    """What a window is held against. means: of each of the others; rows: some of theirs; fewer: one over the rows that
-    the weighted ones are worth, 0 where they aren't weighted."""
+class Against:
+    """What a window is held against. reference, spread: the mean of each moment, and how much windows vary in it beyond
+    chance. means: of each of the windows, of which `others` count. rows: scores some of their rows by some moments.
+    fewer: one over the rows that the weighted ones are worth, 0 where they aren't weighted. asks_auc: whether the area
+    under ROC is wanted.
+    """
 
     reference: Floats
     spread: Floats
     means: Floats
-    rows: NDArray[np.intp]
+    others: NDArray[np.intp]
+    rows: Callable[[NDArray[np.intp], Floats], Floats]
     per_row: float
-    fewer: float
+    fewer: float = 0.0
+    asks_auc: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """The windows of the reference, any one of which can be left out at little cost.
+
+    means: shape (windows, moments). centre: their plain mean; squares: the sum of their squared distances from it.
+    total: the sums over all rows. sample: some of the rows, of_sample: the window of each.
+    """
+
+    found: Moments
+    means: Floats
+    centre: Floats
+    squares: Floats
+    total: Floats
+    sample: Matrix
+    of_sample: NDArray[np.intp]
 
     @classmethod
-    def of(cls, found: Moments, others: NDArray[np.intp], weights: Floats | None) -> "_Usual":
-        reference = found.together(others) if weights is None else found.weighted(weights)
-        rows = _some(np.flatnonzero(np.isin(found.of, others)))
-        per_row = float(np.mean(1 / found.sizes[others]))
+    def of(cls, found: Moments, past: int) -> "Usual":
+        means = found.means(np.arange(past))
+        centre = means.mean(axis=0)
+        some = _some(np.flatnonzero(found.of < past))
+        sample = np.ascontiguousarray(found.matrix[some].T)
+        total = found.sums[:past].sum(axis=(0, 1))
+        return cls(found, means, centre, ((means - centre) ** 2).sum(axis=0), total, sample, found.of[some])
+
+    def whole(self, weights: Floats | None = None) -> Against:
+        """weights: of the rows of all these windows, as they were given; the windows swing as they do without."""
+        found, many = self.found, len(self.means)
+        reference = self.total / found.sizes[:many].sum() if weights is None else found.weighted(weights)
         fewer = 0.0 if weights is None else 1 / effective(weights)
-        return cls(reference, found.beyond_chance(others), found.means(others), rows, per_row, fewer)
+        per_row = float(np.mean(1 / found.sizes[:many]))
+        spread = self._beyond_chance(self.squares / (many - 1), per_row)
+        every = np.arange(many)
+        return Against(reference, spread, self.means, every, partial(found.scores, self.sample), per_row, fewer)
+
+    def without(self, at: int) -> Against:
+        """All but one, by updating sums (Chan, Golub and LeVeque 1983)."""
+        found, many = self.found, len(self.means)
+        others = np.delete(np.arange(many), at)
+        sizes = found.sizes[others]
+        away = self.means[at] - self.centre
+        squares = self.squares - away**2 * many / (many - 1)
+        per_row = float(np.mean(1 / sizes))
+        sample = self.sample[:, np.flatnonzero(self.of_sample != at)[:ROWS_FOR_BAND]]
+        return Against(
+            (self.total - found.sums[at].sum(axis=0)) / sizes.sum(),
+            self._beyond_chance(squares / (many - 2), per_row),
+            self.means,
+            others,
+            partial(found.scores, sample),
+            per_row,
+            asks_auc=False,
+        )
+
+    def _beyond_chance(self, variance: Floats, per_row: float) -> Floats:
+        return np.asarray(np.maximum(0.0, variance - self.found.variance * per_row))
 
 
 def _away(
-    found: Moments, places: NDArray[np.intp], by: Floats, rows_now: NDArray[np.intp], usual: _Usual, per_row: float
+    now: Floats, places: NDArray[np.intp], by: Floats, against: Against, per_row: float
 ) -> tuple[float, float, float]:
     """How far rows score from the others: in standard deviations of windows, and of rows; and the area under ROC."""
-    then, now = (found.scores(rows, places, by) for rows in (usual.rows, rows_now))
-    away = float(now.mean()) - float(usual.reference[places] @ by)
+    then = against.rows(places, by)
+    away = float(now.mean()) - float(against.reference[places] @ by)
     of_rows = max(float(then.var()), (away / FARTHEST) ** 2, TINY)
-    levels = usual.means[:, places] @ by
-    between = max(0.0, float(levels.var(ddof=1)) - of_rows * usual.per_row)
-    of_windows = between + of_rows * (per_row + usual.fewer)
-    return away / math.sqrt(of_windows), away / math.sqrt(of_rows), _auc(now, then)
+    levels = (against.means[:, places] @ by)[against.others]
+    between = max(0.0, float(levels.var(ddof=1)) - of_rows * against.per_row)
+    of_windows = between + of_rows * (per_row + against.fewer)
+    auc = _auc(now, then) if against.asks_auc else math.nan
+    return away / math.sqrt(of_windows), away / math.sqrt(of_rows), auc
 
 
 def _weights(gap: Floats, variance: Floats, uncertain: Floats) -> tuple[NDArray[np.intp], Floats]:

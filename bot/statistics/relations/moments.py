@@ -22,9 +22,10 @@ LEAST_EXPLAINED, MOST_PAIRS = 0.05, 60
 class Moments:
     """A moment is a mean over rows: of a column of `matrix`, or of a product of two.
 
-    Rows are in order of window and fold; order: where each was among those given.
-    matrix: the encoded columns, then how far columns are from what others let expect (`_unexplained`). of, fold: which
-    window and which random part of it a row is in. sums: shape (windows, folds, moments). first, second: the columns of
+    Rows are in order of window and fold, each of these parts between two `edges`; order: where each row was among those
+    given.
+    matrix: the encoded columns, then how far columns are from what others let expect (`_unexplained`). of: which window
+    a row is in. sums: shape (windows, folds, moments). first, second: the columns of
     the matrix a moment is the product of; second is -1 where it is the mean of the first. variance: of a row's moment,
     on the reference. encoded: how many columns of the matrix come first; expected: for each of the others, which column
     is expected from which, None: from all others.
@@ -32,7 +33,7 @@ class Moments:
 
     matrix: Matrix
     of: NDArray[np.intp]
-    fold: NDArray[np.intp]
+    edges: NDArray[np.intp]
     sums: Floats
     counts: Floats
     first: NDArray[np.intp]
@@ -74,19 +75,24 @@ class Moments:
         noise = self.variance * float(np.mean(1 / self.sizes[windows]))
         return np.asarray(np.maximum(0.0, means.var(axis=0, ddof=1) - noise))
 
-    def scores(self, rows: NDArray[np.intp], places: NDArray[np.intp], weights: Floats) -> Floats:
-        """The weighted sum of some moments' values in each of the rows."""
-        part = self.matrix[rows]
-        second = np.where((self.second[places] >= 0)[None, :], part[:, self.second[places]], np.float32(1))
-        found = (part[:, self.first[places]] * second) @ weights.astype(np.float32)
-        return np.asarray(found, dtype=np.float64)
+    def rows_of(self, at: int, fold: int) -> slice:
+        start, end = self.edges[at * FOLDS + fold : at * FOLDS + fold + 2]
+        return slice(int(start), int(end))
+
+    def scores(self, rows: Matrix, places: NDArray[np.intp], weights: Floats) -> Floats:
+        """The weighted sum of some moments' values in each of the rows; `rows`: columns of the matrix by row."""
+        second = self.second[places]
+        parts = rows[self.first[places]]
+        products = second >= 0
+        parts[products] *= rows[second[products]]
+        return np.asarray(weights.astype(np.float32) @ parts, dtype=np.float64)
 
 
 def moments_of(encoded: Encoded, of: NDArray[np.intp], past: int) -> Moments:
     """`of`: the window of each row, ascending; the first `past` windows are the reference."""
     fold = np.random.default_rng(SEED).permuted(np.arange(of.size) % FOLDS)
     order = np.lexsort((fold, of))
-    of, fold = of[order], fold[order]
+    of = of[order]
     matrix = encoded.matrix[order]
     unexplained, expected = _unexplained(encoded, matrix, of, past)
     extended = np.hstack([matrix, unexplained])
@@ -96,8 +102,9 @@ def moments_of(encoded: Encoded, of: NDArray[np.intp], past: int) -> Moments:
     left, right = left[across], right[across]
     windows = int(of.max()) + 1
     sums = np.zeros((windows, FOLDS, wide + left.size))
-    counts = np.bincount(of * FOLDS + fold, minlength=windows * FOLDS).reshape(windows, FOLDS).astype(np.float64)
-    for at, (start, end) in enumerate(pairwise(np.cumsum([0, *counts.ravel().astype(int)]).tolist())):
+    counts = np.bincount(of * FOLDS + fold[order], minlength=windows * FOLDS).reshape(windows, FOLDS).astype(np.float64)
+    edges = np.cumsum([0, *counts.ravel().astype(int)])
+    for at, (start, end) in enumerate(pairwise(edges.tolist())):
         rows = extended[start:end]
         products = rows[:, :width].T @ rows[:, :width]
         sums[divmod(at, FOLDS)] = np.concatenate([rows.sum(axis=0), products[left, right]])
@@ -109,7 +116,7 @@ def moments_of(encoded: Encoded, of: NDArray[np.intp], past: int) -> Moments:
     variance = np.maximum(np.concatenate([of_columns, of_products]) - mean**2, LEAST_VARIANCE)
     first = np.concatenate([np.arange(wide), left])
     second = np.concatenate([np.full(wide, -1), right])
-    return Moments(extended, of, fold, sums, counts, first, second, variance, width, expected, order)
+    return Moments(extended, of, edges, sums, counts, first, second, variance, width, expected, order)
 
 
 @dataclass(frozen=True, slots=True)

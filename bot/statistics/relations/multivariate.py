@@ -25,7 +25,7 @@ from bot.statistics.relations.broken import (
     explain_beyond_mix,
     explain_window,
 )
-from bot.statistics.relations.distance import Side, Told, sides_of, tell
+from bot.statistics.relations.distance import Side, Told, Usual, sides_of, tell
 from bot.statistics.relations.encoding import Encoded, encode
 from bot.statistics.relations.mix import as_mixed
 from bot.statistics.relations.moments import Moments, moments_of
@@ -120,7 +120,8 @@ def judge_multivariate(
     if not encoded.names:
         return no_variation("every column")
     found = moments_of(encoded, of, len(past))
-    sides = sides_of(found)
+    usual = Usual.of(found, len(past))
+    sides = sides_of(found, usual)
     judged = _judged(encoded, found, sides, learnt, false_alarm_rate, least_effect)
     judged = replace(judged, answers=tuple(name for name in names if inputs and name not in inputs))
     mixed = [one.column for one in judged.moved if one.column in inputs]
@@ -128,11 +129,11 @@ def judge_multivariate(
     if weights is None:
         return judged
     rate = false_alarm_rate / len(sides)
-    whole = _held_against(found, sides, weights, rate)
+    whole = _held_against(usual, sides, weights, rate)
     if whole.excess > 0:
         broken = explain_beyond_mix(encoded, found, weights, judged.answers)
         return _told_beyond(judged, broken) if broken else judged
-    return replace(judged, mix=_but_for_mix(judged, whole, _each_alone(found, sides, columns, mixed, rate)))
+    return replace(judged, mix=_but_for_mix(judged, whole, _each_alone(usual, sides, columns, mixed, rate)))
 
 
 def _told_beyond(judged: Multivariate, broken: Sequence[Broken]) -> Multivariate:
@@ -155,22 +156,22 @@ class _Held:
 
 
 def _held_against(
-    found: Moments, sides: Sequence[Side], weights: Floats, rate: float, names: Sequence[str] = ()
+    usual: Usual, sides: Sequence[Side], weights: Floats, rate: float, names: Sequence[str] = ()
 ) -> _Held:
-    past = int(found.of[-1])
-    every = zip(tell(found, past, [side.only for side in sides], among=past, weights=weights), sides, strict=True)
+    told_apart = tell(usual.found, len(usual.means), [side.only for side in sides], usual.whole(weights))
+    every = zip(told_apart, sides, strict=True)
     held = [_Held(tuple(names), told, side.band.limit(rate), side.band.p_value(told.distance)) for told, side in every]
     return max(held, key=lambda one: one.excess)
 
 
 def _each_alone(
-    found: Moments, sides: Sequence[Side], columns: Mapping[str, Column], mixed: Sequence[str], rate: float
+    usual: Usual, sides: Sequence[Side], columns: Mapping[str, Column], mixed: Sequence[str], rate: float
 ) -> Iterator[_Held]:
     """Held against rows of the same mix of one column each; the names of all where there is no more than one."""
     for name in mixed[:MOST_ALONE]:
-        weights = as_mixed(columns, found.of == int(found.of[-1]), [name])
+        weights = as_mixed(columns, usual.found.of == len(usual.means), [name])
         if weights is not None:
-            yield _held_against(found, sides, weights, rate, [name])
+            yield _held_against(usual, sides, weights, rate, [name])
 
 
 def _but_for_mix(judged: Multivariate, whole: _Held, alone: Iterable[_Held]) -> Multivariate:
