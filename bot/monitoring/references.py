@@ -20,6 +20,7 @@ LEAST_WEEKS, MOST_WEEKS = 6, 12
 SPARE = 3
 """How many times the baseline is looked back at most, when windows of it are left out."""
 FEWEST_PROMOTIONS = 3
+BY_TIME = " by time of day and day"
 INPUTS = frozenset({MonitorMetric.NULL_RATE, MonitorMetric.RANGE, MonitorMetric.DRIFT})
 OF_ANSWERS = frozenset({"class_share", "score", "default_rate", "confidence", "estimate"})
 LOOKED_WEEKS, WEEKS_TO_TELL = 6, 3

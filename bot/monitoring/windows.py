@@ -1,9 +1,13 @@
 """Which windows are complete, and which of them are still to be judged. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
 from bot.core.errors import BotError
+from bot.statistics.daily import Times
 
 ORIGIN = datetime(1970, 1, 5, tzinfo=UTC)
 """A Monday: windows of a week begin on one, windows of a day at midnight, of an hour on the hour, all UTC."""
@@ -29,6 +33,14 @@ class Window:
         clock = "%H:%M" if self.end - self.start >= timedelta(minutes=1) else "%H:%M:%S"
         same = self.end.date() == self.start.date()
         return f"{self.start:%Y-%m-%d {clock}} to {self.end.strftime(clock if same else f'%Y-%m-%d {clock}')} UTC"
+
+
+def times_of(starts: Sequence[datetime], window: Window) -> Times | None:
+    """When the windows before began; None where windows are a day or longer, or days haven't the same ones."""
+    day = timedelta(days=1)
+    if window.length >= day or day % window.length:
+        return None
+    return Times(np.array([at.timestamp() for at in starts]), window.start.timestamp())
 
 
 def newest(latest: datetime, length: timedelta, lateness: timedelta, step: timedelta | None = None) -> Window:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bot.statistics.daily import Expected, Times, expected_at
 from bot.statistics.distances import effective_rows, moments
 from bot.statistics.multiplicity import Correction, adjust
 from bot.statistics.profiles import NumericProfile
@@ -61,51 +62,53 @@ def usual_mean(means: Sequence[float], *, false_alarm_rate: float = 0.01) -> Usu
 
 @dataclass(frozen=True, slots=True)
 class UsualLevel:
-    """Where the next window's number is expected, in its unit. `reach`: its standard deviation; one_sided: only more
-    than usual counts, and `lower` is minus infinity."""
+    """Where the next window's number is expected, in its unit; one_sided: only more than usual counts, and `lower` is
+    minus infinity."""
 
     lower: float
-    centre: float
     upper: float
-    reach: float
+    expected: Expected
     windows: int
     one_sided: bool
 
-    def p_value(self, value: float) -> float:
-        """The chance of a number as far out (Student's t, windows - 1 degrees of freedom)."""
-        from scipy.special import stdtr  # noqa: PLC0415
+    @property
+    def centre(self) -> float:
+        return self.expected.centre
 
-        if self.reach == 0:
-            same = value <= self.centre if self.one_sided else value == self.centre
-            return 1.0 if same else 0.0
-        away = (value - self.centre) / self.reach
-        tail = float(stdtr(self.windows - 1, -away if self.one_sided else -abs(away)))
-        return tail if self.one_sided else 2 * tail
+    def p_value(self, value: float) -> float:
+        """The chance of a number as far out (Student's t)."""
+        return self.expected.above(value) if self.one_sided else self.expected.beyond(value)
 
     def two_sided(self, value: float) -> float:
         """The chance of a number as far from the centre, on either side."""
-        return replace(self, one_sided=False).p_value(value)
+        return self.expected.beyond(value)
 
 
 def usual_level(
-    levels: Sequence[float], *, noise: float = 0.0, false_alarm_rate: float = 0.01, one_sided: bool = False
+    levels: Sequence[float],
+    *,
+    noise: float = 0.0,
+    false_alarm_rate: float = 0.01,
+    one_sided: bool = False,
+    times: Times | None = None,
 ) -> UsualLevel:
     """Student's prediction limits for one more of k >= 3 finite numbers, one a window: centre +- t(k - 1) reach.
 
     noise: the standard deviation the new number has from its own rows; windows that happened to agree better than that
-    do not make the limits narrower. reach = max(s, noise) sqrt(1 + 1 / k). Raises ValueError for fewer than 3.
+    do not make the limits narrower. reach = max(s, noise) sqrt(1 + 1 / k). times: of windows shorter than a day, whose
+    time of day and day count (`daily`). Raises ValueError for fewer than 3.
     """
-    from scipy.special import stdtrit  # noqa: PLC0415
-
     known = np.asarray(levels, dtype=np.float64)
     k = known.size
     if k < LEAST_MEANS:
         raise ValueError("fewer than 3 windows have no spread")
-    centre, spread = _mean_and_spread(known)
-    reach = max(spread, noise) * math.sqrt(1 + 1 / k)
-    tail = false_alarm_rate if one_sided else false_alarm_rate / 2
-    away = float(stdtrit(k - 1, 1 - tail)) * reach
-    return UsualLevel(-math.inf if one_sided else centre - away, centre, centre + away, reach, k, one_sided)
+    size = float(np.max(np.abs(known))) or 1.0  # squares of the values may be no float64
+    found = expected_at(known / size, times)
+    least = noise * math.sqrt(1 + 1 / k)
+    expected = replace(found, centre=found.centre * size, reach=max(found.reach * size, least))
+    away = expected.away(false_alarm_rate if one_sided else false_alarm_rate / 2)
+    lower = -math.inf if one_sided else expected.centre - away
+    return UsualLevel(lower, expected.centre + away, expected, k, one_sided)
 
 
 def mean_shifts(

@@ -19,9 +19,9 @@ from bot.monitoring.finding import SCORE, Finding, State, score_of, surprise_of
 from bot.monitoring.judges.shares import class_share
 from bot.monitoring.judges.sides import stamps_of
 from bot.monitoring.judges.terms import Terms
-from bot.monitoring.references import SPARE
+from bot.monitoring.references import BY_TIME, SPARE
 from bot.monitoring.watched import Watched
-from bot.monitoring.windows import Window
+from bot.monitoring.windows import Window, times_of
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
 from bot.statistics.confidence import NotChances, of_probabilities, of_score
 from bot.statistics.latency import clean, percentiles
@@ -119,6 +119,7 @@ def _by_band(
         noise=sigma / math.sqrt(values.size),
         false_alarm_rate=terms.alarm_rate,
         one_sided=asked.one_sided,
+        times=times_of([end - window.length for end, _, _ in past], window),
     )
     p_value = usual.p_value(value)
     least = usual.centre * (LEAST_RATIO - 1) if asked.one_sided else LEAST_EFFECT * sigma
@@ -133,7 +134,7 @@ def _by_band(
         upper=upper,
         surprise=surprise_of(p_value) if abs(value - usual.centre) >= least else 0.0,
         feature=one.monitor.feature,
-        reference=f"{len(past)} windows before",
+        reference=f"{len(past)} windows before{BY_TIME if usual.expected.by_day else ''}",
         data={
             "label": asked.noun,
             "before": [[end.isoformat(), found] for end, found, _ in past],

@@ -14,7 +14,7 @@ from bot.monitoring.judges.sides import Sides, no_rows, stamps_of
 from bot.monitoring.judges.terms import Terms
 from bot.monitoring.references import since_words
 from bot.monitoring.watched import Watched
-from bot.monitoring.windows import Window
+from bot.monitoring.windows import Window, times_of
 from bot.statistics.columns import Column, as_numbers, is_numeric
 from bot.statistics.faults.explain import explain_change
 from bot.statistics.relations.multivariate import MOST_ROWS, Multivariate, judge_multivariate
@@ -44,7 +44,11 @@ def multivariate(one: Watched, rows: ModelRows, window: Window, terms: Terms) ->
 
     def judge(rows_now: Columns) -> Multivariate | Shortfall:
         return judge_multivariate(
-            list(before.values()), rows_now, false_alarm_rate=terms.alarm_rate, inputs=features_of(one, rows)
+            list(before.values()),
+            rows_now,
+            false_alarm_rate=terms.alarm_rate,
+            inputs=features_of(one, rows),
+            times=times_of([each.start for each in before], window),
         )
 
     judged = judge({name: now.columns[name] for name in kept})

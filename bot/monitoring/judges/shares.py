@@ -16,6 +16,7 @@ from bot.monitoring.judges.onset import onset
 from bot.monitoring.judges.repeats import dated_elsewhere, delivered_again
 from bot.monitoring.judges.terms import Terms
 from bot.monitoring.references import (
+    BY_TIME,
     LEAST_WEEKS,
     MOST_WEEKS,
     SPARE,
@@ -30,9 +31,10 @@ from bot.monitoring.references import (
     since_words,
 )
 from bot.monitoring.watched import Watched
-from bot.monitoring.windows import ORIGIN, Window
+from bot.monitoring.windows import ORIGIN, Window, times_of
 from bot.statistics import bands
 from bot.statistics.columns import category_text
+from bot.statistics.daily import Expected, Times
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.volumes import count_band
 
@@ -43,12 +45,13 @@ LEAST_EFFECT = 0.1
 @dataclass(frozen=True, slots=True)
 class Compared:
     """The windows a window is held against, oldest first. words: what they are. least: how many are needed.
-    counted_in: what they are counted in while learning."""
+    counted_in: what they are counted in while learning. times: where the time of day and the day count."""
 
     before: list[Counted]
     words: str
     least: int
     counted_in: str = "baseline windows"
+    times: Times | None = None
 
 
 def class_share(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
@@ -73,6 +76,7 @@ def class_share(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> 
         least_windows=compared.least,
         least_rows=min(bands.LEAST_ROWS, one.monitor.min_rows),
         least_effect=LEAST_EFFECT,
+        times=compared.times,
     )
     if isinstance(found, Shortfall):
         return _learning(size, found, count / size, compared, terms.comparison)
@@ -88,7 +92,7 @@ def class_share(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> 
         surprise=surprise_of(found.p_value),
         onset=_onset(one, rows, window, column) if found.outside and share > upper else None,
         feature=one.monitor.feature,
-        reference=compared.words.format(found.band.windows) + since_words(terms.comparison),
+        reference=_reference(compared, found.band.windows, found.band.expected, terms.comparison),
         data={
             "label": f"share answered {category_text(one.monitor.value)}",
             "before": [[(at + window.length).isoformat(), count / size] for at, count, size in before],
@@ -108,11 +112,11 @@ def row_count(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Fi
     _, _, size = rows.class_counts(column, "", window.start, window.end, window.length)[0]
     compared = _compared(one, rows, window, terms, column, "")
     counts = [size for _, _, size in compared.before]
-    band = count_band(counts, false_alarm_rate=terms.alarm_rate, least_windows=compared.least)
+    band = count_band(counts, false_alarm_rate=terms.alarm_rate, least_windows=compared.least, times=compared.times)
     if isinstance(band, Shortfall):
         return _learning(size, band, float(size), compared, terms.comparison)
     lower, upper = band.lower, band.upper
-    usual, why = sum(counts) / len(counts), ""
+    usual, why = band.usual, ""
     if size > upper:
         why = delivered_again(one, rows, window, size, usual)
     elif size < lower:
@@ -125,10 +129,10 @@ def row_count(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Fi
         lower=lower,
         upper=upper,
         surprise=surprise_of(band.p_value(size)),
-        reference=compared.words.format(len(counts)) + since_words(terms.comparison),
+        reference=_reference(compared, len(counts), band.expected, terms.comparison),
         data={
             "before": [[(at + window.length).isoformat(), float(size)] for at, _, size in compared.before],
-            SCORE: score_of(band.p_value(size), float(size), (band.centre / 2) ** 2 - 0.375),
+            SCORE: score_of(band.p_value(size), float(size), band.usual),
         },
     )
 
@@ -172,7 +176,9 @@ def _compared(one: Watched, rows: ModelRows, window: Window, terms: Terms, colum
         some = sum(1 for at, _, size in found if size)
         if len(kept) >= baseline or len(kept) == some or (since is not None and start <= since):
             break
-    return Compared(sorted(kept)[-baseline:], "{} windows before", least_windows(one))
+    kept = sorted(kept)[-baseline:]
+    times = times_of([at for at, _, _ in kept], window)
+    return Compared(kept, "{} windows before", least_windows(one), times=times)
 
 
 def _same_weekday(
@@ -219,6 +225,11 @@ def _of_reference(one: Watched, rows: ModelRows, window: Window, column: str, va
         (ORIGIN + int(place) * window.length, int(hit), int(size))
         for place, hit, size in zip(found.tolist(), hits.tolist(), sizes.tolist(), strict=True)
     ]
+
+
+def _reference(compared: Compared, windows: int, expected: Expected, comparison: Comparison) -> str:
+    by_day = BY_TIME if expected.by_day else ""
+    return compared.words.format(windows) + by_day + since_words(comparison)
 
 
 def _too_few(one: Watched, size: int) -> Finding | None:

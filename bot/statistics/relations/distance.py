@@ -6,13 +6,14 @@ wide band, in which a broken relation would be lost.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from bot.statistics.columns import Floats
+from bot.statistics.daily import Expected, Times, day_of, expected_at
 from bot.statistics.relations.encoding import Matrix
 from bot.statistics.relations.mix import effective
 from bot.statistics.relations.moments import FOLDS, Moments
@@ -41,30 +42,28 @@ class Band:
     logarithms, whichever is wider. Where windows swing by themselves distances have a long tail, which the first alone
     would miss; where they don't, the second alone is narrower than they scatter."""
 
-    distances: Floats
+    plain: Expected
+    logs: Expected
+
+    @classmethod
+    def of(cls, distances: Floats, times: Times | None = None) -> "Band":
+        more = math.sqrt(1 + 1 / distances.size)
+        plain, logs = (expected_at(one, times) for one in (distances, np.log1p(np.maximum(0.0, distances))))
+        return cls(
+            replace(plain, reach=max(plain.reach, LEAST_SPREAD * more)),
+            replace(logs, reach=max(logs.reach, LEAST_SPREAD_OF_LOGS * more)),
+        )
 
     def limit(self, false_alarm_rate: float) -> float:
-        from scipy.special import stdtrit  # noqa: PLC0415
-
-        reach = float(stdtrit(self.distances.size - 1, 1 - false_alarm_rate))
-        plain, logs = (centre + reach * spread for centre, spread in self._both())
+        plain, logs = (side.centre + side.away(false_alarm_rate) for side in (self.plain, self.logs))
         return max(plain, math.expm1(min(logs, LARGEST_LOG)))
 
     def p_value(self, distance: float) -> float:
-        from scipy.special import stdtr  # noqa: PLC0415
-
-        (plain, spread), (logs, spread_of_logs) = self._both()
-        away = min((distance - plain) / spread, (math.log1p(max(0.0, distance)) - logs) / spread_of_logs)
-        return float(stdtr(self.distances.size - 1, -away))
+        return max(self.plain.above(distance), self.logs.above(math.log1p(max(0.0, distance))))
 
     @property
     def centre(self) -> float:
-        return float(self.distances.mean())
-
-    def _both(self) -> list[tuple[float, float]]:
-        more = math.sqrt(1 + 1 / self.distances.size)
-        sides = ((self.distances, LEAST_SPREAD), (np.log1p(np.maximum(0.0, self.distances)), LEAST_SPREAD_OF_LOGS))
-        return [(float(one.mean()), max(float(one.std(ddof=1)), least) * more) for one, least in sides]
+        return self.plain.centre
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +79,25 @@ class Side:
         return self.band.p_value(self.now.distance) if self.now.effect >= least_effect else 1.0
 
 
-def sides_of(found: Moments, usual: "Usual") -> list[Side]:
-    """Columns by themselves, and what belongs together. The last window is the one to be judged."""
+def sides_of(found: Moments, usual: "Usual", times: Times | None = None) -> list[Side]:
+    """Columns by themselves, and what belongs together. The last window is the one to be judged.
+
+    times: of windows shorter than a day. What makes a day unlike others stays for all of its windows: each is held
+    against those of other days, as the first of a new day must be.
+    """
     past = int(found.of[-1])
     alone = (found.second < 0) & (np.arange(found.second.size) < found.encoded)
     kinds = [only for only in (np.flatnonzero(alone), np.flatnonzero(~alone)) if only.size]
-    told = [tell(found, at, kinds, usual.without(at)) for at in range(past)]
-    told.append(tell(found, past, kinds, usual.whole()))
+    apart = np.arange(past) if times is None else day_of(times.before)
+    told: list[list[Told]] = []
+    for group in np.unique(apart):
+        against = usual.without(np.flatnonzero(apart == group))
+        told += [tell(found, at, kinds, against) for at in np.flatnonzero(apart == group).tolist()]
+    today = np.flatnonzero(apart == day_of(np.array([times.now]))[0]) if times else np.zeros(0, dtype=np.intp)
+    told.append(tell(found, past, kinds, replace(usual.without(today), asks_auc=True) if today.size else usual.whole()))
     sides = []
     for only, (*before, now) in zip(kinds, zip(*told, strict=True), strict=True):
-        sides.append(Side(only, tuple(before), now, Band(np.array([one.distance for one in before]))))
+        sides.append(Side(only, tuple(before), now, Band.of(np.array([one.distance for one in before]), times)))
     return sides
 
 
@@ -165,18 +173,18 @@ class Usual:
         every = np.arange(many)
         return Against(reference, spread, self.means, every, partial(found.scores, self.sample), per_row, fewer)
 
-    def without(self, at: int) -> Against:
-        """All but one, by updating sums (Chan, Golub and LeVeque 1983)."""
+    def without(self, out: NDArray[np.intp]) -> Against:
+        """All but some, by updating sums (Chan, Golub and LeVeque 1983)."""
         found, many = self.found, len(self.means)
-        others = np.delete(np.arange(many), at)
+        others = np.delete(np.arange(many), out)
         sizes = found.sizes[others]
-        away = self.means[at] - self.centre
-        squares = self.squares - away**2 * many / (many - 1)
+        away = self.means[out] - self.centre
+        squares = self.squares - (away**2).sum(axis=0) - away.sum(axis=0) ** 2 / others.size
         per_row = float(np.mean(1 / sizes))
-        sample = self.sample[:, np.flatnonzero(self.of_sample != at)[:ROWS_FOR_BAND]]
+        sample = self.sample[:, np.flatnonzero(~np.isin(self.of_sample, out))[:ROWS_FOR_BAND]]
         return Against(
-            (self.total - found.sums[at].sum(axis=0)) / sizes.sum(),
-            self._beyond_chance(squares / (many - 2), per_row),
+            (self.total - found.sums[out].sum(axis=(0, 1))) / sizes.sum(),
+            self._beyond_chance(squares / (others.size - 1), per_row),
             self.means,
             others,
             partial(found.scores, sample),

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bot.statistics.columns import Column, Floats
+from bot.statistics.daily import Times, enough_days
 from bot.statistics.relations.broken import (
     MOST_NAMED,
     Broken,
@@ -96,6 +97,7 @@ def judge_multivariate(
     least_rows: int = LEAST_ROWS,
     most_rows: int = MOST_ROWS,
     inputs: Collection[str] = (),
+    times: Times | None = None,
 ) -> Multivariate | Shortfall:
     """Judge `now` against the `windows` before it; each a mapping of columns of shape (rows,), the same names.
 
@@ -103,6 +105,7 @@ def judge_multivariate(
     random, and the first 40 columns are looked at. Of a window with more rows than most of those before as many
     are judged: a larger one shows smaller swings, which the band doesn't hold. `false_alarm_rate`: the chance that an
     ordinary window lies beyond the limit. `inputs`: columns of which another mix is no change of what belongs together.
+    `times`: of the windows, where they are shorter than a day.
     """
     sampled = _sampled([*windows, _no_larger(now, windows, least_rows)], most_rows)
     learnt = [_size(one) >= least_rows for one in sampled[:-1]]
@@ -121,7 +124,8 @@ def judge_multivariate(
         return no_variation("every column")
     found = moments_of(encoded, of, len(past))
     usual = Usual.of(found, len(past))
-    sides = sides_of(found, usual)
+    known = times.some(np.array(learnt)) if times else None
+    sides = sides_of(found, usual, known if known and enough_days(known) else None)
     judged = _judged(encoded, found, sides, learnt, false_alarm_rate, least_effect)
     judged = replace(judged, answers=tuple(name for name in names if inputs and name not in inputs))
     mixed = [one.column for one in judged.moved if one.column in inputs]

@@ -15,7 +15,7 @@ from bot.statistics.wording import percent
 from bot.tuning.proposals import naming
 from bot.tuning.proposals.facts import Facts, Kind, Look
 from bot.tuning.proposals.guesses import MOST_FEATURES, Guesses, Task
-from bot.tuning.proposals.pace import Pace
+from bot.tuning.proposals.pace import DAY, Pace
 from bot.tuning.proposals.source import Source
 from bot.tuning.proposals.weight import LEAST, Weights, follows, weigh
 
@@ -23,6 +23,7 @@ OUTCOME, TOGETHER = "performance", "together"
 WATCHED_FEATURES = 2
 RARE, HARDLY_EVER = 0.5, 0.02
 LEAST_TOGETHER = 3
+MEMORY, MOST_REMEMBERED = 7 * DAY, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def propose(source: Source, look: Look, guesses: Guesses, pace: Pace, name: str)
     common = {"window": pace.window, "min_rows": pace.min_rows}
     if guesses.version.column and answer:
         chosen.append(_versions(guesses.version.column))
-    monitors = [Monitor.model_validate({**settings, **common}) for settings, _ in chosen]
+    monitors = [Monitor.model_validate({**settings, **_memory(settings, pace), **common}) for settings, _ in chosen]
     why = {str(settings["name"]): reason for settings, reason in chosen}
     model = Model(name=name, data=data, monitors=monitors)
     return Proposal(model, why, len(weights) - len(kept), weighed.measured)
@@ -76,6 +77,13 @@ def propose(source: Source, look: Look, guesses: Guesses, pace: Pace, name: str)
 
 Settings = dict[str, object]
 Chosen = tuple[Settings, str]
+REMEMBERED = frozenset({"class_share", "mean", "latency", "row_count", "multivariate"})
+
+
+def _memory(settings: Settings, pace: Pace) -> Settings:
+    """What makes a day unlike others is known from a week of days, however many windows each has."""
+    days = min(MEMORY, MOST_REMEMBERED * pace.window)
+    return {"baseline": days // pace.window} if pace.window < DAY and settings["metric"] in REMEMBERED else {}
 
 
 def _labels(source: Source, guesses: Guesses) -> Labels | None:

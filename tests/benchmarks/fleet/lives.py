@@ -21,7 +21,7 @@ DECISIONS = {
 }
 LASTS = {DAY: 7, HOUR: 12}
 GROWS = {DAY: 14, HOUR: 24}
-BASELINE = 36
+BASELINE = {DAY: 36, HOUR: 7 * 24 + 6}
 GROWN = 2.0
 MOST_OFF = 0.1
 
@@ -117,8 +117,9 @@ def _harmless(fleet, watch, change):
     rows = change(watch, first, count)
     if rows is None:
         return None
-    windows = watching.windows_of(watch.traffic, first - BASELINE, first + count)
-    found = watching.answer(fleet, watch, rows, windows, BASELINE)
+    before = BASELINE[length]
+    windows = watching.windows_of(watch.traffic, first - before, first + count)
+    found = watching.answer(fleet, watch, rows, windows, before)
     return found.page.sentence if found.page else ""
 
 
@@ -147,8 +148,9 @@ HARMLESS = {"growth": _growth, "campaign": _campaign}
 
 
 def _joined(watch, first, after):
-    before = watch.traffic.model.answered(watch.traffic.rows(first - BASELINE, first))
-    after = after if "prediction" in after else watch.traffic.model.answered(after)
+    traffic = watch.traffic
+    before = traffic.model.answered(traffic.rows(first - BASELINE[traffic.model.spec.window], first))
+    after = after if "prediction" in after else traffic.model.answered(after)
     return {name: np.concatenate([before[name], after[name]]) for name in before}
 
 
@@ -168,6 +170,8 @@ def _faults(traffic, number, asked):
 
 
 def _watched(fleet, watch, fault, first):
-    windows = watching.windows_of(watch.traffic, first - BASELINE, first + LASTS[watch.traffic.model.spec.window])
-    found = watching.answer(fleet, watch, _joined(watch, first, fault.rows), windows, BASELINE)
-    return scoring.score(watch.name, fault, found, windows[BASELINE].start, windows[0].length)
+    length = watch.traffic.model.spec.window
+    before = BASELINE[length]
+    windows = watching.windows_of(watch.traffic, first - before, first + LASTS[length])
+    found = watching.answer(fleet, watch, _joined(watch, first, fault.rows), windows, before)
+    return scoring.score(watch.name, fault, found, windows[before].start, windows[0].length)
