@@ -9,6 +9,7 @@ Notify: a value that is unusual by itself and for its time, or a jump; its level
 import math
 from collections import deque
 from dataclasses import asdict
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ class StreamDetector:
     def __init__(self, policy: StreamPolicy | None = None) -> None:
         self.policy = policy or StreamPolicy()
         size = self.policy.memory
+        self._long_enough = max(self.policy.warm_up, self.policy.long_enough)
+        self._often = math.gcd(EARLY_REFRESH, self.policy.refresh, self.policy.look_for_period)
         self.rows = 0
         self.step = USUAL_STEP
         self.period: float | None = None
@@ -60,27 +63,39 @@ class StreamDetector:
 
     def update(self, at: float, value: float) -> Reading:
         """Judge and learn one point. `at`: seconds since 1970. A value that is no finite number says nothing."""
-        if not math.isfinite(value):
-            return QUIET
         if not -LARGEST < value < LARGEST:
+            if not math.isfinite(value):
+                return QUIET
             value = math.copysign(LARGEST, value)
-        usual, distance, strange = self._measure(at, value)
-        reading = self._judge(at, value, distance, strange, usual)
-        self._learn(at, value, distance, strange)
+        usual = self._season.usual(at) if self._season is not None else None
+        distance = value - (self._spread.centre if usual is None else usual[0])
+        last = self._last
+        strange = self._spread.strangeness(value, distance, last[-1] if last else None, usual)
+        total = self._sum_with(distance)
+        reading = self._judge(at, value, total, strange, usual)
+        self._learn(at, value, distance, strange, total)
         return reading
 
-    def _measure(self, at: float, value: float) -> tuple[Usual | None, float, float]:
-        usual = self._season.usual(at) if self._season else None
-        distance = value - (usual.centre if usual else self._spread.centre)
-        before = self._last[-1] if self._last else None
-        return usual, distance, self._spread.strangeness(value, distance, before, usual)
+    def _sum_with(self, distance: float) -> float:
+        """Of the last rows' distances, once this one is among them."""
+        last = self._last
+        if len(last) < self.policy.mean_rows:
+            return self._sum + distance
+        gone = last[0]
+        found = self._sum + (distance - gone)
+        if abs(gone) > EXACT * abs(found):  # what the large one left of the others' digits is not enough
+            return math.fsum((*islice(last, 1, None), distance))
+        return found
 
     # judging
 
-    def _judge(self, at: float, value: float, distance: float, strange: float, usual: Usual | None) -> Reading:
-        if not self._warm:
+    def _judge(self, at: float, value: float, total: float, strange: float, usual: Usual | None) -> Reading:
+        if self.rows < self._long_enough and not self._warm:
             return QUIET
-        found = self._new_extreme(value, distance)
+        found = None
+        mean = total / self.policy.mean_rows
+        if not (self._extremes.holds(value) and self._means.holds(mean)):
+            found = self._new_extreme(value, mean)
         if found:
             score, tier = PAGE_SCORE + (1 - PAGE_SCORE) * (1 - math.exp(-found[0].excess / HALF_WAY)), Tier.PAGE
         elif strange < self._level:
@@ -88,9 +103,9 @@ class StreamDetector:
         else:
             rest = 1 - math.exp(1 - strange / self._level)
             score, tier = min(BELOW_PAGE, NOTIFY_SCORE + (PAGE_SCORE - NOTIFY_SCORE) * rest), Tier.NOTIFY
-        before = max(0.0, self._recent.highest)
+        before = self._recent.highest
         self._recent.push(score)
-        if score <= before or (tier is not Tier.NONE and self._cooling(at, tier)):
+        if score <= before or score <= 0 or (tier is not Tier.NONE and self._cooling(at, tier)):
             return QUIET
         if tier is Tier.NONE:
             return Reading(score, tier, alert=False)
@@ -104,13 +119,8 @@ class StreamDetector:
         policy = self.policy
         return self.rows >= policy.warm_up and (self.rows * self.step >= DAY or self.rows >= policy.long_enough)
 
-    def _new_extreme(self, value: float, distance: float) -> tuple[NewExtreme, bool] | None:
+    def _new_extreme(self, value: float, mean: float) -> tuple[NewExtreme, bool] | None:
         """The stranger of a new extreme value and a new extreme mean, with whether it is the mean."""
-        last, rows = self._last, self.policy.mean_rows
-        full = len(last) == rows
-        mean = (self._sum + distance - (last[0] if full else 0.0)) / (rows if full else len(last) + 1)
-        if self._extremes.holds(value) and self._means.holds(mean):
-            return None
         by_value, by_mean = self._look(self._extremes, value), self._look(self._means, mean)
         if by_mean and (by_value is None or by_mean.excess > by_value.excess):
             return by_mean, True
@@ -153,35 +163,36 @@ class StreamDetector:
 
     # learning
 
-    def _learn(self, at: float, value: float, distance: float, strange: float) -> None:
-        policy = self.policy
-        self._times.push(at)
-        self._values.push(value)
+    def _learn(self, at: float, value: float, distance: float, strange: float, total: float) -> None:
+        self._times.new.append(at)
+        self._values.new.append(value)
         self._extremes.push(value)
-        self._push_distance(distance)
+        self._push_distance(distance, total)
         self.rows += 1
-        if self._season:
+        if self._season is not None:
             self._season.push(at, value)
         if self._tail.push(strange):
-            self._level = self._tail.level(policy.notified_per_week, self.step)
-        early = self.rows <= EARLY_ROWS
-        if self.rows % (EARLY_REFRESH if early else policy.refresh) == 0:
-            self._refresh()
-        if (early and self.rows % EARLY_REFRESH == 0) or self.rows % policy.look_for_period == 0:
-            self._measure_step()
-        if self.rows % policy.look_for_period == 0:
-            self._look_for_period()
+            self._level = self._tail.level(self.policy.notified_per_week, self.step)
+        if self.rows % self._often == 0:
+            self._look_again()
 
-    def _push_distance(self, distance: float) -> None:
-        last = self._last
-        self._distances.push(distance)
-        gone = last[0] if len(last) == last.maxlen else 0.0
-        last.append(distance)
-        self._sum += distance - gone
-        if abs(gone) > EXACT * abs(self._sum):
-            self._sum = math.fsum(last)  # what the large one left of the others' digits is not enough
-        if len(last) == last.maxlen:
-            self._means.push(self._sum / len(last))
+    def _push_distance(self, distance: float, total: float) -> None:
+        """`total`: of the last rows, with this one."""
+        self._distances.new.append(distance)
+        self._last.append(distance)
+        self._sum = total
+        if len(self._last) == self.policy.mean_rows:
+            self._means.push(total / self.policy.mean_rows)
+
+    def _look_again(self) -> None:
+        policy, rows = self.policy, self.rows
+        early = rows <= EARLY_ROWS
+        if rows % (EARLY_REFRESH if early else policy.refresh) == 0:
+            self._refresh()
+        if (early and rows % EARLY_REFRESH == 0) or rows % policy.look_for_period == 0:
+            self._measure_step()
+        if rows % policy.look_for_period == 0:
+            self._look_for_period()
 
     def _refresh(self) -> None:
         self._spread.learn(self._values.any_order(), self._distances.values())
@@ -213,7 +224,8 @@ class StreamDetector:
         for at, value in zip(times, values, strict=True):
             usual = season.usual(at) if season else None
             if usual is not None or season is None:
-                self._push_distance(value - (usual.centre if usual else centre))
+                distance = value - (usual.centre if usual else centre)
+                self._push_distance(distance, self._sum_with(distance))
             if season:
                 season.push(at, value)
         self._season = season
@@ -227,8 +239,7 @@ class StreamDetector:
         found.period, found.step = self.period, self.step
         found._season = SeasonalProfile(self.period, self._season.bins) if self.period and self._season else None
         for at, value in zip(times[kept].tolist(), values[kept].tolist(), strict=True):
-            _, distance, strange = found._measure(at, value)
-            found._learn(at, value, distance, strange)
+            found.update(at, value)
         found._told, found._recent, found.rows = self._told, self._recent, self.rows
         return found
 

@@ -45,7 +45,7 @@ class Extremes:
     def __init__(self, window: int, block: int) -> None:
         self.block = block
         self.seen = RollingExtremes(window)
-        self._late: deque[float] = deque()
+        self._late: deque[float] = deque(maxlen=block)
         self._highs, self._lows = Ordered(max(1, window // block)), Ordered(max(1, window // block))
         self._high, self._low, self._rows = -math.inf, math.inf, 0
         self.upper_scale = self.lower_scale = 0.0
@@ -54,13 +54,16 @@ class Extremes:
 
     def push(self, value: float) -> None:
         late = self._late
-        late.append(value)
-        if len(late) <= self.block:
+        if len(late) < self.block:
+            late.append(value)
             return
-        value = late.popleft()
-        self.seen.push(value)
-        if not self._low <= value <= self._high:
-            self._low, self._high = min(self._low, value), max(self._high, value)
+        oldest = late[0]
+        late.append(value)
+        self.seen.push(oldest)
+        if oldest > self._high:
+            self._high = oldest
+        if oldest < self._low:
+            self._low = oldest
         self._rows += 1
         if self._rows == self.block:
             self._highs.push(self._high)
@@ -126,7 +129,7 @@ class Extremes:
 
     def restore(self, state: dict[str, Any]) -> None:
         self.seen.restore(state["seen"])
-        self._late = deque(state["late"])
+        self._late = deque(state["late"], maxlen=self.block)
         self._highs = Ordered(self._highs.window, state["highs"])
         self._lows = Ordered(self._lows.window, state["lows"])
         self._rows = int(state["rows"])

@@ -38,24 +38,25 @@ class SeasonalProfile:
     A day has its weekends apart as soon as a bin has seen three of them.
     """
 
-    __slots__ = ("_asked", "_splits_weekends", "bins", "of", "seconds")
+    __slots__ = ("_apart", "_asked", "_splits_weekends", "bins", "of", "seconds")
 
     def __init__(self, seconds: float, bins: int) -> None:
         self.seconds = seconds
         self.bins = max(1, min(MOST_BINS, bins)) if seconds <= DAY else max(1, min(7 * 24, bins))
         self.of: dict[int, Ordered] = {}
         self._splits_weekends = seconds == DAY
+        self._apart: set[int] = set()
         self._asked = (math.nan, 0, 0)
 
     def usual(self, at: float) -> Usual | None:
         """What is usual at `at` (seconds since 1970); None while fewer than three values were seen there."""
         _, place, apart = self._asked = self._places(at)
-        if apart >= 0:
-            special = self.of.get(apart)
-            if special is not None and len(special.values) >= LEAST:
-                return usual_of(special.values)
-        found = self.of.get(place)
-        return usual_of(found.values) if found is not None and len(found.values) >= LEAST else None
+        found = self.of.get(apart)
+        if found is None or len(found.values) < LEAST:
+            found = self.of.get(place)
+            if found is None or len(found.values) < LEAST:
+                return None
+        return usual_of(found.values)
 
     def push(self, at: float, value: float) -> None:
         asked, place, apart = self._asked
@@ -63,8 +64,11 @@ class SeasonalProfile:
             _, place, apart = self._places(at)
         if apart >= 0:
             self._bin(apart).push(value)
-            if self._is_known(place + self.bins) and self._is_known(place + 2 * self.bins):
+            if place in self._apart:
                 return  # nobody asks for all days together any more
+            if self._is_known(place + self.bins) and self._is_known(place + 2 * self.bins):
+                self._apart.add(place)
+                return
         self._bin(place).push(value)
 
     def _is_known(self, place: int) -> bool:

@@ -38,31 +38,33 @@ class Spread:
     def strangeness(self, value: float, distance: float, before: float | None, usual: Usual | None) -> float:
         """Robust sigmas: the geometric mean of how far the value lies out by itself and for its time, or half of how
         far it lies out for its time, or half of its jump; whichever is most."""
-        alone = sigmas(value - self.centre, self.value)
-        jump = sigmas(distance - self.memory * before, self.jump) if before is not None else 0.0
+        alone = abs(value - self.centre)
+        if alone:
+            alone = min(MOST_SIGMAS, alone / self.value) if self.value > 0 else MOST_SIGMAS
+        jump = abs(distance - self.memory * before) if before is not None else 0.0
+        if jump:
+            jump = min(MOST_SIGMAS, jump / self.jump) if self.jump > 0 else MOST_SIGMAS
         if usual is None:
             return max(alone, jump / 2)
-        in_time = sigmas(distance - self.distance_centre, self._at(usual))
+        in_time = abs(distance - self.distance_centre)
+        if in_time:
+            sigma = self._at(usual)
+            in_time = min(MOST_SIGMAS, in_time / sigma) if sigma > 0 else MOST_SIGMAS
         return max(math.sqrt(alone * in_time), in_time / 2, jump / 2)
 
     def _at(self, usual: Usual) -> float:
         """The spread at this time of the period, leaning on that of all times while few rows are known."""
-        if usual.sigma <= 0:
+        _, sigma, rows = usual
+        if sigma <= 0:
             return self.distance
-        weight = usual.rows / (usual.rows + OWN_ROWS)
-        return math.sqrt(weight * usual.sigma * usual.sigma + (1 - weight) * self.distance * self.distance)
-
-
-def sigmas(distance: float, sigma: float) -> float:
-    if distance == 0:
-        return 0.0
-    return min(MOST_SIGMAS, abs(distance) / sigma) if sigma > 0 else MOST_SIGMAS
+        weight = rows / (rows + OWN_ROWS)
+        return math.sqrt(weight * sigma * sigma + (1 - weight) * self.distance * self.distance)
 
 
 def lag_one(values: Floats, centre: float, sigma: float) -> float:
     """The autocorrelation of neighbours, of values cut at 3 sigma; 0 to .99 (a negative one is taken as none)."""
     if values.size < LEAST_ROWS or sigma <= 0:
         return 0.0
-    z = np.clip((values - centre) / sigma, -CUT, CUT)
+    z = np.minimum(np.maximum((values - centre) / sigma, -CUT), CUT)
     size = float(z @ z)
     return min(STRONGEST, max(0.0, float(z[1:] @ z[:-1]) / size)) if size > 0 else 0.0
