@@ -68,7 +68,7 @@ class StreamDetector:
                 return QUIET
             value = math.copysign(LARGEST, value)
         usual = self._season.usual(at) if self._season is not None else None
-        distance = value - (self._spread.centre if usual is None else usual[0])
+        distance = value - (self._spread.centre if usual is None else usual.centre)
         last = self._last
         strange = self._spread.strangeness(value, distance, last[-1] if last else None, usual)
         total = self._sum_with(distance)
@@ -94,7 +94,8 @@ class StreamDetector:
             return QUIET
         found = None
         mean = total / self.policy.mean_rows
-        if not (self._extremes.holds(value) and self._means.holds(mean)):
+        values, means = self._extremes, self._means
+        if not (values.low <= value <= values.high and means.low <= mean <= means.high):
             found = self._new_extreme(value, mean)
         if found:
             score, tier = PAGE_SCORE + (1 - PAGE_SCORE) * (1 - math.exp(-found[0].excess / HALF_WAY)), Tier.PAGE

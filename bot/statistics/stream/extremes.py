@@ -35,11 +35,12 @@ class Extremes:
     highest (lowest) value of each `block` rows: for an exponential tail their 95 % and 75 % points are log(5) scales
     apart, whatever the number of rows; being quantiles, one block in twenty may hold an incident.
     What lies `FREAK` times as far out as those (a number written wrong, such as 1e308) is not remembered.
+    A value from `low` to `high` is no new extreme, without a closer look.
     """
 
     __slots__ = (
         *("_high", "_highs", "_late", "_low", "_lows", "_rows", "block", "seen"),
-        *("_ceiling", "_floor", "_highest", "_lowest", "lower_scale", "upper_scale"),
+        *("_ceiling", "_floor", "_highest", "_lowest", "high", "low", "lower_scale", "upper_scale"),
     )
 
     def __init__(self, window: int, block: int) -> None:
@@ -51,6 +52,7 @@ class Extremes:
         self.upper_scale = self.lower_scale = 0.0
         self._floor, self._ceiling = -math.inf, math.inf
         self._lowest, self._highest = math.inf, -math.inf
+        self.low, self.high = math.inf, -math.inf
 
     def push(self, value: float) -> None:
         late = self._late
@@ -59,11 +61,10 @@ class Extremes:
             return
         oldest = late[0]
         late.append(value)
-        self.seen.push(oldest)
-        if oldest > self._high:
-            self._high = oldest
-        if oldest < self._low:
-            self._low = oldest
+        if self.seen.push(oldest):
+            self._narrow()
+        if not self._low <= oldest <= self._high:
+            self._low, self._high = min(self._low, oldest), max(self._high, oldest)
         self._rows += 1
         if self._rows == self.block:
             self._highs.push(self._high)
@@ -71,11 +72,10 @@ class Extremes:
             self._high, self._low, self._rows = -math.inf, math.inf, 0
             self._read_tails()
 
-    def holds(self, value: float) -> bool:
-        """Whether the value is no new extreme, for a reason that is quickly seen."""
-        seen = self.seen
-        highest, lowest = seen.highest, seen.lowest
-        return self._floor <= lowest <= value <= highest <= self._ceiling
+    def _narrow(self) -> None:
+        lowest, highest = self.seen.lowest, self.seen.highest
+        sound = self._floor <= lowest and highest <= self._ceiling
+        self.low, self.high = (lowest, highest) if sound else (math.inf, -math.inf)
 
     def look(self, value: float, *, least_rows: int, margin: float, per_week: float, step: float) -> NewExtreme | None:
         """The value as a new extreme, if it lies further out than chance would put it `per_week` times a week.
@@ -115,6 +115,7 @@ class Extremes:
         self._ceiling, self._floor = top + reach, -bottom - reach
         self._highest = highs[bisect_right(highs, self._ceiling) - 1]
         self._lowest = lows[bisect_left(lows, self._floor)]
+        self._narrow()
 
     def state(self) -> dict[str, Any]:
         return {
@@ -136,3 +137,4 @@ class Extremes:
         self._high, self._low = (state["high"], state["low"]) if self._rows else (-math.inf, math.inf)
         if self._highs.order:
             self._read_tails()
+        self._narrow()

@@ -36,11 +36,14 @@ class RollingExtremes:
     def size(self) -> int:
         return min(self.count, self.window)
 
-    def push(self, value: float) -> None:
+    def push(self, value: float) -> bool:
+        """Whether an extreme is another now."""
         at = self.count
         self._ring[at % self.window] = value
         self.count = at + 1
         gone = at - self.window
+        if self.lowest < value < self.highest and self._lowest_at > gone < self._highest_at:
+            return False
         if value >= self.highest:
             self.highest, self._highest_at = value, at
         elif self._highest_at <= gone:
@@ -49,6 +52,7 @@ class RollingExtremes:
             self.lowest, self._lowest_at = value, at
         elif self._lowest_at <= gone:
             self.lowest, self._lowest_at = self._found(int(self._values.argmin()))
+        return True
 
     def _found(self, place: int) -> tuple[float, int]:
         return self._ring[place], self.count - 1 - (self.count - 1 - place) % self.window

@@ -1,8 +1,8 @@
 """What a series usually is at this time of its period: robust, learnt as it goes, never from the point it judges."""
 
 import math
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import Any
 
 from bot.statistics.stream.rolling import SIGMA, Ordered
 
@@ -14,80 +14,99 @@ WEEKEND = (5, 6)
 FIRST_WEEKDAY = 3  # 1 January 1970 was a Thursday
 
 
-class Usual(NamedTuple):
-    """The median at this time of the period, and the spread of single values round it (0: not known)."""
-
-    centre: float
-    sigma: float
-    rows: int
+def _median_and_quartiles(size: int) -> tuple[int, int, int, int]:
+    """The places of the two middle values and of the quartiles among so many sorted ones; under six, no quartiles."""
+    quartiles = (size // 4, 3 * size // 4) if size >= 2 * LEAST else (0, 0)
+    return max(0, size - 1) // 2, size // 2, *quartiles
 
 
-def usual_of(values: Sequence[float]) -> Usual:
-    """What is usual where these were seen, sorted; at least one."""
-    size = len(values)
-    half = size // 2
-    centre = values[half] if size % 2 else (values[half - 1] + values[half]) / 2
-    # The quartiles' distance stands for the MAD: both are read from the sorted list, without a second sort.
-    spread = (values[(3 * size) // 4] - values[size // 4]) / 2 if size >= 2 * LEAST else 0.0
-    return Usual(centre, SIGMA * spread, size)
+PLACES = [_median_and_quartiles(size) for size in range(KEPT + 1)]
+
+
+class Usual(Ordered):
+    """The last 60 values seen at one time of the period: their median, and the spread of single ones round it (0: not
+    known)."""
+
+    __slots__ = ("centre", "rows", "sigma")
+
+    def __init__(self, values: Iterable[float] = ()) -> None:
+        super().__init__(KEPT, values)
+        self.centre = self.sigma = 0.0
+        self.rows = 0
+        if self.values:
+            self._read()
+
+    def push(self, value: float) -> None:
+        super().push(value)
+        self._read()
+
+    def _read(self) -> None:
+        values = self.values
+        self.rows = rows = len(values)
+        below, above, first, third = PLACES[rows]
+        self.centre = (values[below] + values[above]) / 2
+        # The quartiles' distance stands for the MAD: both are read from the sorted list, without a second sort.
+        self.sigma = SIGMA * ((values[third] - values[first]) / 2)
 
 
 class SeasonalProfile:
-    """Up to 48 bins over a period of `seconds`, each the last 60 values seen there.
+    """Up to 48 bins over a period of `seconds`. A day has its weekends apart as soon as a bin has seen three of them."""
 
-    A day has its weekends apart as soon as a bin has seen three of them.
-    """
-
-    __slots__ = ("_apart", "_asked", "_splits_weekends", "bins", "of", "seconds")
+    __slots__ = ("_apart", "_day", "_kind", "_place", "_place_at", "_split", "_splits_weekends", "bins", "of", "seconds")
 
     def __init__(self, seconds: float, bins: int) -> None:
         self.seconds = seconds
         self.bins = max(1, min(MOST_BINS, bins)) if seconds <= DAY else max(1, min(7 * 24, bins))
-        self.of: dict[int, Ordered] = {}
+        self.of: dict[int, Usual] = {}
         self._splits_weekends = seconds == DAY
-        self._apart: set[int] = set()
-        self._asked = (math.nan, 0, 0)
+        self._split: set[int] = set()
+        self._place_at, self._place, self._apart = math.nan, 0, -1
+        self._day, self._kind = math.nan, 0
 
     def usual(self, at: float) -> Usual | None:
-        """What is usual at `at` (seconds since 1970); None while fewer than three values were seen there."""
-        _, place, apart = self._asked = self._places(at)
-        found = self.of.get(apart)
-        if found is None or len(found.values) < LEAST:
-            found = self.of.get(place)
-            if found is None or len(found.values) < LEAST:
+        """What is usual at `at` (seconds since 1970), until the next push; None while fewer than three values were seen
+        there."""
+        self._find(at)
+        found = self.of.get(self._apart)
+        if found is None or found.rows < LEAST:
+            found = self.of.get(self._place)
+            if found is None or found.rows < LEAST:
                 return None
-        return usual_of(found.values)
+        return found
 
     def push(self, at: float, value: float) -> None:
-        asked, place, apart = self._asked
-        if at != asked:
-            _, place, apart = self._places(at)
+        if at != self._place_at:
+            self._find(at)
+        place, apart = self._place, self._apart
         if apart >= 0:
             self._bin(apart).push(value)
-            if place in self._apart:
+            if place in self._split:
                 return  # nobody asks for all days together any more
             if self._is_known(place + self.bins) and self._is_known(place + 2 * self.bins):
-                self._apart.add(place)
+                self._split.add(place)
                 return
         self._bin(place).push(value)
 
     def _is_known(self, place: int) -> bool:
         found = self.of.get(place)
-        return found is not None and len(found.values) >= LEAST
+        return found is not None and found.rows >= LEAST
 
-    def _bin(self, place: int) -> Ordered:
+    def _bin(self, place: int) -> Usual:
         found = self.of.get(place)
         if found is None:
-            found = self.of[place] = Ordered(KEPT)
+            found = self.of[place] = Usual()
         return found
 
-    def _places(self, at: float) -> tuple[float, int, int]:
+    def _find(self, at: float) -> None:
         """The bin of a time, and the one of its kind of day (-1: none)."""
-        place = int((at % self.seconds) * self.bins / self.seconds + 1e-6) % self.bins
-        if not self._splits_weekends:
-            return at, place, -1
-        weekday = (int(at // DAY) + FIRST_WEEKDAY) % 7
-        return at, place, place + self.bins * (2 if weekday in WEEKEND else 1)
+        self._place_at = at
+        self._place = int((at % self.seconds) * self.bins / self.seconds + 1e-6) % self.bins
+        if self._splits_weekends:
+            day = at // DAY
+            if day != self._day:
+                self._day = day
+                self._kind = 2 if (int(day) + FIRST_WEEKDAY) % 7 in WEEKEND else 1
+            self._apart = self._place + self.bins * self._kind
 
     def state(self) -> dict[str, Any]:
         return {
@@ -99,5 +118,5 @@ class SeasonalProfile:
     @classmethod
     def restore(cls, state: dict[str, Any]) -> "SeasonalProfile":
         found = cls(float(state["seconds"]), int(state["bins"]))
-        found.of = {int(place): Ordered(KEPT, map(float, values)) for place, values in state["of"].items()}
+        found.of = {int(place): Usual(map(float, values)) for place, values in state["of"].items()}
         return found

@@ -38,26 +38,28 @@ class Spread:
     def strangeness(self, value: float, distance: float, before: float | None, usual: Usual | None) -> float:
         """Robust sigmas: the geometric mean of how far the value lies out by itself and for its time, or half of how
         far it lies out for its time, or half of its jump; whichever is most."""
+        # Written out, without min and max: as calls it takes as long again, for each point.
         alone = abs(value - self.centre)
         if alone:
-            alone = min(MOST_SIGMAS, alone / self.value) if self.value > 0 else MOST_SIGMAS
+            alone = alone / self.value if alone < MOST_SIGMAS * self.value else MOST_SIGMAS
         jump = abs(distance - self.memory * before) if before is not None else 0.0
         if jump:
-            jump = min(MOST_SIGMAS, jump / self.jump) if self.jump > 0 else MOST_SIGMAS
+            jump = jump / self.jump if jump < MOST_SIGMAS * self.jump else MOST_SIGMAS
         if usual is None:
-            return max(alone, jump / 2)
+            return alone if alone > jump / 2 else jump / 2
         in_time = abs(distance - self.distance_centre)
         if in_time:
             sigma = self._at(usual)
-            in_time = min(MOST_SIGMAS, in_time / sigma) if sigma > 0 else MOST_SIGMAS
-        return max(math.sqrt(alone * in_time), in_time / 2, jump / 2)
+            in_time = in_time / sigma if in_time < MOST_SIGMAS * sigma else MOST_SIGMAS
+        both, half = math.sqrt(alone * in_time), (in_time if in_time > jump else jump) / 2
+        return both if both > half else half
 
     def _at(self, usual: Usual) -> float:
         """The spread at this time of the period, leaning on that of all times while few rows are known."""
-        _, sigma, rows = usual
+        sigma = usual.sigma
         if sigma <= 0:
             return self.distance
-        weight = rows / (rows + OWN_ROWS)
+        weight = usual.rows / (usual.rows + OWN_ROWS)
         return math.sqrt(weight * sigma * sigma + (1 - weight) * self.distance * self.distance)
 
 

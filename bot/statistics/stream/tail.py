@@ -33,7 +33,8 @@ class BlockTail:
 
     def push(self, score: float) -> bool:
         """True when a block was completed: the level may have changed."""
-        self._highest = max(self._highest, score)
+        if score > self._highest:  # noqa: PLR1730 - half of the time of max()
+            self._highest = score
         self._rows += 1
         if self._rows < self.block:
             return False
