@@ -92,27 +92,36 @@ class StreamDetector:
     def _judge(self, at: float, value: float, total: float, strange: float, usual: Usual | None) -> Reading:
         if self.rows < self._long_enough and not self._warm:
             return QUIET
-        found = None
-        mean = total / self.policy.mean_rows
-        values, means = self._extremes, self._means
+        mean, values, means = total / self.policy.mean_rows, self._extremes, self._means
         if not (values.low <= value <= values.high and means.low <= mean <= means.high):
             found = self._new_extreme(value, mean)
-        if found:
-            score, tier = PAGE_SCORE + (1 - PAGE_SCORE) * (1 - math.exp(-found[0].excess / HALF_WAY)), Tier.PAGE
-        elif strange < self._level:
-            score, tier = NOTIFY_SCORE * strange / self._level, Tier.NONE
-        else:
-            rest = 1 - math.exp(1 - strange / self._level)
-            score, tier = min(BELOW_PAGE, NOTIFY_SCORE + (PAGE_SCORE - NOTIFY_SCORE) * rest), Tier.NOTIFY
-        before = self._recent.highest
-        self._recent.push(score)
-        if score <= before or score <= 0 or (tier is not Tier.NONE and self._cooling(at, tier)):
+            if found:
+                return self._page(at, *found)
+        level = self._level
+        if strange >= level:
+            return self._notify(at, value, strange, usual)
+        score = NOTIFY_SCORE * strange / level
+        return Reading(score, Tier.NONE, alert=False) if self._is_strangest(score) else QUIET
+
+    def _page(self, at: float, found: NewExtreme, of_mean: bool) -> Reading:  # noqa: FBT001
+        score = PAGE_SCORE + (1 - PAGE_SCORE) * (1 - math.exp(-found.excess / HALF_WAY))
+        if not self._is_strangest(score) or self._cooling(at, Tier.PAGE):
             return QUIET
-        if tier is Tier.NONE:
-            return Reading(score, tier, alert=False)
-        self._told = (self.rows, at, tier)
-        reason = self._page_reason(*found) if found else self._notify_reason(value, strange, usual)
-        return Reading(score, tier, alert=True, reason=reason)
+        self._told = (self.rows, at, Tier.PAGE)
+        return Reading(score, Tier.PAGE, alert=True, reason=self._page_reason(found, of_mean))
+
+    def _notify(self, at: float, value: float, strange: float, usual: Usual | None) -> Reading:
+        rest = 1 - math.exp(1 - strange / self._level)
+        score = min(BELOW_PAGE, NOTIFY_SCORE + (PAGE_SCORE - NOTIFY_SCORE) * rest)
+        if not self._is_strangest(score) or self._cooling(at, Tier.NOTIFY):
+            return QUIET
+        self._told = (self.rows, at, Tier.NOTIFY)
+        return Reading(score, Tier.NOTIFY, alert=True, reason=self._notify_reason(value, strange, usual))
+
+    def _is_strangest(self, score: float) -> bool:
+        """Of the last rows; from now on it is one of them."""
+        before = self._recent.highest
+        return self._recent.push(score) and score > max(0.0, before)
 
     @property
     def _warm(self) -> bool:

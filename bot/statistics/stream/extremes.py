@@ -2,7 +2,6 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,41 +35,52 @@ class Extremes:
     apart, whatever the number of rows; being quantiles, one block in twenty may hold an incident.
     What lies `FREAK` times as far out as those (a number written wrong, such as 1e308) is not remembered.
     A value from `low` to `high` is no new extreme, without a closer look.
+
+    With each value that comes, one of the block before enters what was seen. A block that changes no extreme enters
+    when it is complete, all at once; so do its values before anybody looks closer.
     """
 
     __slots__ = (
-        *("_high", "_highs", "_late", "_low", "_lows", "_rows", "block", "seen"),
-        *("_ceiling", "_floor", "_highest", "_lowest", "high", "low", "lower_scale", "upper_scale"),
+        *("_ceiling", "_entered", "_floor", "_highest", "_highs", "_late", "_lowest", "_lows", "_new", "_plain"),
+        *("block", "high", "low", "lower_scale", "seen", "upper_scale"),
     )
 
     def __init__(self, window: int, block: int) -> None:
         self.block = block
         self.seen = RollingExtremes(window)
-        self._late: deque[float] = deque(maxlen=block)
+        self._late: list[float] = []
+        self._new: list[float] = []
+        self._entered, self._plain = 0, True
         self._highs, self._lows = Ordered(max(1, window // block)), Ordered(max(1, window // block))
-        self._high, self._low, self._rows = -math.inf, math.inf, 0
         self.upper_scale = self.lower_scale = 0.0
         self._floor, self._ceiling = -math.inf, math.inf
         self._lowest, self._highest = math.inf, -math.inf
         self.low, self.high = math.inf, -math.inf
 
     def push(self, value: float) -> None:
-        late = self._late
-        if len(late) < self.block:
-            late.append(value)
-            return
-        oldest = late[0]
-        late.append(value)
-        if self.seen.push(oldest):
-            self._narrow()
-        if not self._low <= oldest <= self._high:
-            self._low, self._high = min(self._low, oldest), max(self._high, oldest)
-        self._rows += 1
-        if self._rows == self.block:
-            self._highs.push(self._high)
-            self._lows.push(self._low)
-            self._high, self._low, self._rows = -math.inf, math.inf, 0
+        new = self._new
+        new.append(value)
+        if not self._plain:
+            self._enter()
+        if len(new) == self.block:
+            self._turn()
+
+    def _enter(self) -> None:
+        """What of the block before has its turn by now."""
+        late, seen, due = self._late, self.seen, min(len(self._new), len(self._late))
+        while self._entered < due:
+            if seen.push(late[self._entered]):
+                self._narrow()
+            self._entered += 1
+
+    def _turn(self) -> None:
+        if self._late:
+            self.seen.extend(self._late[self._entered :])
+            self._highs.push(max(self._late))
+            self._lows.push(min(self._late))
             self._read_tails()
+        self._late, self._new, self._entered = self._new, [], 0
+        self._plain = self.seen.holds(self._late)
 
     def _narrow(self) -> None:
         lowest, highest = self.seen.lowest, self.seen.highest
@@ -83,6 +93,7 @@ class Extremes:
         Exchangeable rows exceed the extreme of n earlier ones 1 / n as often as they come, and by more than m only
         exp(-m / scale) as often; `margin` is the least m, as a part of the distance between the extremes.
         """
+        self._enter()
         seen = self.seen
         if seen.size < least_rows:
             return None
@@ -101,7 +112,7 @@ class Extremes:
 
     def _without_freaks(self) -> tuple[float, float]:
         """The extremes of the blocks that hold no such value, and of the rows since."""
-        since = (one for one in (self._low, self._high) if self._floor <= one <= self._ceiling)
+        since = (one for one in self._extremes_entered() if self._floor <= one <= self._ceiling)
         known = (self._lowest, self._highest, *since)
         return min(known), max(known)
 
@@ -117,24 +128,33 @@ class Extremes:
         self._lowest = lows[bisect_left(lows, self._floor)]
         self._narrow()
 
+    def _extremes_entered(self) -> list[float]:
+        entered = self._late[: self._entered]
+        return [min(entered), max(entered)] if entered else []
+
     def state(self) -> dict[str, Any]:
+        self._enter()
+        low, high = self._extremes_entered() or (None, None)
         return {
             "seen": self.seen.state(),
-            "late": list(self._late),
+            "late": self._late[self._entered :] + self._new,
             "highs": list(self._highs.order),
             "lows": list(self._lows.order),
-            "high": self._high if self._rows else None,
-            "low": self._low if self._rows else None,
-            "rows": self._rows,
+            "high": high,
+            "low": low,
+            "rows": self._entered,
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         self.seen.restore(state["seen"])
-        self._late = deque(state["late"], maxlen=self.block)
         self._highs = Ordered(self._highs.window, state["highs"])
         self._lows = Ordered(self._lows.window, state["lows"])
-        self._rows = int(state["rows"])
-        self._high, self._low = (state["high"], state["low"]) if self._rows else (-math.inf, math.inf)
         if self._highs.order:
             self._read_tails()
+        self._entered, late = int(state["rows"]), [float(one) for one in state["late"]]
+        # Of what has entered the extremes are known; they stand for the others.
+        entered = ([state["low"]] + [state["high"]] * self._entered)[: self._entered]
+        split = len(late) - self._entered if len(late) == self.block else 0
+        self._late, self._new = entered + late[:split], late[split:]
+        self._plain = not self._entered and self.seen.holds(self._late)
         self._narrow()

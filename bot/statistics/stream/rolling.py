@@ -54,6 +54,24 @@ class RollingExtremes:
             self.lowest, self._lowest_at = self._found(int(self._values.argmin()))
         return True
 
+    def holds(self, values: Sequence[float]) -> bool:
+        """Whether these can come, one after the other, without another extreme."""
+        gone = self.count + len(values) - 1 - self.window
+        if not self._lowest_at > gone < self._highest_at:
+            return False
+        return self.lowest <= min(values) and max(values) <= self.highest
+
+    def extend(self, values: Sequence[float]) -> None:
+        """Many at once, which it `holds`."""
+        if not values:
+            return
+        _write(self._values, self.count, values)
+        self.count += len(values)
+        if max(values) == self.highest:
+            self._highest_at = self.count - 1 - values[::-1].index(self.highest)
+        if min(values) == self.lowest:
+            self._lowest_at = self.count - 1 - values[::-1].index(self.lowest)
+
     def _found(self, place: int) -> tuple[float, int]:
         return self._ring[place], self.count - 1 - (self.count - 1 - place) % self.window
 
@@ -130,15 +148,10 @@ class Ring:
         return self._values[: self._count]
 
     def _write(self) -> None:
-        if not self.new:
-            return
-        latest = np.array(self.new[-self.window :])
-        at = (self._count + len(self.new) - latest.size) % self.window
-        before_end = latest[: self.window - at]
-        self._values[at : at + before_end.size] = before_end
-        self._values[: latest.size - before_end.size] = latest[before_end.size :]
-        self._count += len(self.new)
-        self.new.clear()
+        if self.new:
+            _write(self._values, self._count, self.new)
+            self._count += len(self.new)
+            self.new.clear()
 
     def state(self) -> list[float]:
         found: list[float] = self.values().tolist()
@@ -146,6 +159,15 @@ class Ring:
 
     def restore(self, values: Sequence[float]) -> None:
         self._count, self.new = 0, list(values)
+
+
+def _write(ring: Floats, count: int, values: Sequence[float]) -> None:
+    """Put values behind the `count` that were written before; of more than the ring holds, the last."""
+    latest = np.array(values[-ring.size :])
+    at = (count + len(values) - latest.size) % ring.size
+    before_end = min(latest.size, ring.size - at)
+    ring[at : at + before_end] = latest[:before_end]
+    ring[: latest.size - before_end] = latest[before_end:]
 
 
 def _in_order(ring: Floats, count: int) -> Floats:
