@@ -38,7 +38,7 @@ class StreamDetector:
 
     def __init__(self, policy: StreamPolicy | None = None) -> None:
         self.policy = policy or StreamPolicy()
-        size = self.policy.memory
+        size, self._mean_rows = self.policy.memory, self.policy.mean_rows
         self._long_enough = max(self.policy.warm_up, self.policy.long_enough)
         self._often = math.gcd(EARLY_REFRESH, self.policy.refresh, self.policy.look_for_period)
         self.rows = 0
@@ -46,7 +46,7 @@ class StreamDetector:
         self.period: float | None = None
         self._candidate: float | None = None
         self._times, self._values = Ring(size), Ring(size)
-        self._extremes = Extremes(size, self.policy.mean_rows)
+        self._extremes = Extremes(size, self._mean_rows)
         self._season: SeasonalProfile | None = None
         self._spread = Spread()
         self._tail = BlockTail(self.policy.quiet_rows)
@@ -57,9 +57,9 @@ class StreamDetector:
 
     def _forget_distances(self) -> None:
         self._distances = Ring(self.policy.memory)
-        self._last: deque[float] = deque(maxlen=self.policy.mean_rows)
+        self._last: deque[float] = deque(maxlen=self._mean_rows)
         self._sum = 0.0
-        self._means = Extremes(self.policy.memory, self.policy.mean_rows)
+        self._means = Extremes(self.policy.memory, self._mean_rows)
 
     def update(self, at: float, value: float) -> Reading:
         """Judge and learn one point. `at`: seconds since 1970. A value that is no finite number says nothing."""
@@ -79,7 +79,7 @@ class StreamDetector:
     def _sum_with(self, distance: float) -> float:
         """Of the last rows' distances, once this one is among them."""
         last = self._last
-        if len(last) < self.policy.mean_rows:
+        if len(last) < self._mean_rows:
             return self._sum + distance
         gone = last[0]
         found = self._sum + (distance - gone)
@@ -92,7 +92,7 @@ class StreamDetector:
     def _judge(self, at: float, value: float, total: float, strange: float, usual: Usual | None) -> Reading:
         if self.rows < self._long_enough and not self._warm:
             return QUIET
-        mean, values, means = total / self.policy.mean_rows, self._extremes, self._means
+        mean, values, means = total / self._mean_rows, self._extremes, self._means
         if not (values.low <= value <= values.high and means.low <= mean <= means.high):
             found = self._new_extreme(value, mean)
             if found:
@@ -161,7 +161,7 @@ class StreamDetector:
             return f"{number(found.value)} is the {side} in {length} (before: {number(limit)})"
         way = "above" if found.value > 0 else "below"
         return (
-            f"the last {self.policy.mean_rows} rows lie {number(abs(found.value))} {way} what is usual at their time,"
+            f"the last {self._mean_rows} rows lie {number(abs(found.value))} {way} what is usual at their time,"
             f" the {side} in {length} (before: {number(limit)})"
         )
 
@@ -188,11 +188,12 @@ class StreamDetector:
 
     def _push_distance(self, distance: float, total: float) -> None:
         """`total`: of the last rows, with this one."""
+        last, rows = self._last, self._mean_rows
         self._distances.new.append(distance)
-        self._last.append(distance)
+        last.append(distance)
         self._sum = total
-        if len(self._last) == self.policy.mean_rows:
-            self._means.push(total / self.policy.mean_rows)
+        if len(last) == rows:
+            self._means.push(total / rows)
 
     def _look_again(self) -> None:
         policy, rows = self.policy, self.rows

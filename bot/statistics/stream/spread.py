@@ -49,18 +49,15 @@ class Spread:
             return alone if alone > jump / 2 else jump / 2
         in_time = abs(distance - self.distance_centre)
         if in_time:
-            sigma = self._at(usual)
+            sigma, all_times = usual.sigma, self.distance
+            if sigma > 0:  # leaning on the spread of all times while few rows are known of this one
+                weight = usual.rows / (usual.rows + OWN_ROWS)
+                sigma = math.sqrt(weight * sigma * sigma + (1 - weight) * all_times * all_times)
+            else:
+                sigma = all_times
             in_time = in_time / sigma if in_time < MOST_SIGMAS * sigma else MOST_SIGMAS
         both, half = math.sqrt(alone * in_time), (in_time if in_time > jump else jump) / 2
         return both if both > half else half
-
-    def _at(self, usual: Usual) -> float:
-        """The spread at this time of the period, leaning on that of all times while few rows are known."""
-        sigma = usual.sigma
-        if sigma <= 0:
-            return self.distance
-        weight = usual.rows / (usual.rows + OWN_ROWS)
-        return math.sqrt(weight * sigma * sigma + (1 - weight) * self.distance * self.distance)
 
 
 def lag_one(values: Floats, centre: float, sigma: float) -> float:
