@@ -66,9 +66,10 @@ def replay(found: Backtest, points: Sequence[Point], policy: StreamPolicy) -> li
     readings = [QUIET] * len(points)
     order = sorted(range(len(points)), key=lambda row: points[row].at)
     for row in order:
-        readings[row] = reading = detector.update(points[row].at, points[row].value)
+        point = points[row]
+        readings[row] = reading = detector.update(point.at, point.value)
         if reading.alert:
-            found.alerts.append(Told(points[row], reading))
+            found.alerts.append(Told(point, reading))
     found.rows = len(points)
     found.without_value = sum(not math.isfinite(point.value) for point in points)
     found.period = detector.period
@@ -97,11 +98,16 @@ def _write(path: Path, points: Sequence[Point], readings: Sequence[Reading]) -> 
         with half_written.open("w", encoding="utf-8", newline="") as file:
             out = csv.writer(file, lineterminator="\n")
             out.writerow(("time", "score", "tier", "alert"))
-            for point, reading in zip(points, readings, strict=True):
-                out.writerow((point.written, f"{reading.score:.6f}", reading.tier.value, int(reading.alert)))
+            out.writerows(map(_row, points, readings))
         half_written.replace(path)
     finally:
         half_written.unlink(missing_ok=True)
+
+
+def _row(point: Point, reading: Reading) -> tuple[str, str, str, int]:
+    if reading is QUIET:  # as nearly all are
+        return point.written, "0.000000", "none", 0
+    return point.written, f"{reading.score:.6f}", reading.tier.value, int(reading.alert)
 
 
 def check_names(paths: list[Path]) -> None:

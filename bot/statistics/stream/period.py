@@ -110,7 +110,8 @@ def _tops(found: Floats, rows: int) -> list[int]:
     high = (found >= max(LEAST_CORRELATION, 3 / math.sqrt(rows))) & (rises >= LEAST_RISE)
     top = high[1:-1] & (found[1:-1] > found[:-2]) & (found[1:-1] >= found[2:])
     lags = np.flatnonzero(top) + 1
-    return lags[lags >= SHORTEST].tolist()
+    longer: list[int] = lags[lags >= SHORTEST].tolist()
+    return longer
 
 
 def _stands_out(found: Floats, lag: int) -> bool:

@@ -56,6 +56,8 @@ class RollingExtremes:
 
     def holds(self, values: Sequence[float]) -> bool:
         """Whether these can come, one after the other, without another extreme."""
+        if not values:
+            return True
         gone = self.count + len(values) - 1 - self.window
         if not self._lowest_at > gone < self._highest_at:
             return False
@@ -180,9 +182,17 @@ def _in_order(ring: Floats, count: int) -> Floats:
 def middle(values: Floats) -> float:
     """The median of at least one value, none of them NaN, in a fifth of the time that numpy's takes for looking."""
     half = values.size // 2
-    ordered = np.partition(values, half)
-    high = float(ordered[half])
-    return high if values.size % 2 else (float(ordered[:half].max()) + high) / 2
+    # Where many are equal a partition can take eight times as long as otherwise, a sort a third.
+    ordered = np.sort(values) if _has_many_equal(values) else np.partition(values, half)
+    above = float(ordered[half])
+    return above if values.size % 2 else (float(ordered[:half].max()) + above) / 2
+
+
+def _has_many_equal(values: Floats) -> bool:
+    """Round the median, by the look of some 16; what depends on it is time, not the result."""
+    some = sorted(values[:: max(1, values.size // 16)].tolist())
+    quarter = len(some) // 4
+    return bool(quarter) and some[2 * quarter] in (some[quarter], some[3 * quarter])
 
 
 def centre_and_sigma(values: Floats) -> tuple[float, float]:

@@ -50,19 +50,11 @@ class Usual(Ordered):
 
 
 class SeasonalProfile:
-    """Up to 48 bins over a period of `seconds`. A day has its weekends apart as soon as a bin has seen three of them."""
+    """Up to 48 bins over a period of `seconds`. A day has weekends apart as soon as a bin has seen three of them."""
 
     __slots__ = (
-        "_apart",
-        "_day",
-        "_kind",
-        "_place",
-        "_place_at",
-        "_split",
-        "_splits_weekends",
-        "bins",
-        "of",
-        "seconds",
+        *("_apart", "_day", "_kind", "_place", "_place_at", "_split", "_splits_weekends"),
+        *("bins", "of", "seconds"),
     )
 
     def __init__(self, seconds: float, bins: int) -> None:

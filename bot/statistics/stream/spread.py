@@ -38,7 +38,7 @@ class Spread:
     def strangeness(self, value: float, distance: float, before: float | None, usual: Usual | None) -> float:
         """Robust sigmas: the geometric mean of how far the value lies out by itself and for its time, or half of how
         far it lies out for its time, or half of its jump; whichever is most."""
-        # Written out, without min and max: as calls it takes as long again, for each point.
+        # Written out, as min() and a function for the three would take twice as long, for each point.
         alone = abs(value - self.centre)
         if alone:
             alone = alone / self.value if alone < MOST_SIGMAS * self.value else MOST_SIGMAS
@@ -46,7 +46,7 @@ class Spread:
         if jump:
             jump = jump / self.jump if jump < MOST_SIGMAS * self.jump else MOST_SIGMAS
         if usual is None:
-            return alone if alone > jump / 2 else jump / 2
+            return max(alone, jump / 2)
         in_time = abs(distance - self.distance_centre)
         if in_time:
             sigma, all_times = usual.sigma, self.distance
@@ -56,8 +56,7 @@ class Spread:
             else:
                 sigma = all_times
             in_time = in_time / sigma if in_time < MOST_SIGMAS * sigma else MOST_SIGMAS
-        both, half = math.sqrt(alone * in_time), (in_time if in_time > jump else jump) / 2
-        return both if both > half else half
+        return max(math.sqrt(alone * in_time), in_time / 2, jump / 2)
 
 
 def lag_one(values: Floats, centre: float, sigma: float) -> float:

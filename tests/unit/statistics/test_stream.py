@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from bot.statistics.stream.detector import StreamDetector
-from bot.statistics.stream.period import DAY, WEEK, find_period
+from bot.statistics.stream.extremes import Extremes
+from bot.statistics.stream.period import DAY, WEEK, autocorrelation, find_period
 from bot.statistics.stream.reading import QUIET, Reading, StreamPolicy, Tier
-from bot.statistics.stream.rolling import Ring, RollingExtremes, centre_and_sigma
+from bot.statistics.stream.rolling import Ring, RollingExtremes, centre_and_sigma, middle
 
 SEED = 20261123
 FIVE_MINUTES = 300.0
@@ -57,6 +58,51 @@ def test_rolling_extremes_are_those_of_the_last_values(values: list[float], wind
             kept = json.loads(json.dumps(extremes.state()))
             extremes = RollingExtremes(window)
             extremes.restore(kept)
+
+
+@given(
+    st.lists(st.integers(-4, 4), min_size=1, max_size=90),
+    st.integers(1, 25),
+    st.integers(1, 7),
+    st.integers(1, 12),
+    st.integers(0, 90),
+)
+def test_a_new_extreme_is_held_against_the_last_rows_but_the_newest(
+    values: list[int], window: int, block: int, every: int, restart: int
+) -> None:
+    extremes = Extremes(window, block)
+    for at, value in enumerate(values):
+        seen = values[: max(0, at - block)][-window:]
+        if seen:
+            assert (extremes.low, extremes.high) == (min(seen), max(seen))
+        if at % every == 0:
+            found = extremes.look(100.0, least_rows=1, margin=0.0, per_week=1.0, step=WEEK)
+            told = (found.lowest, found.highest, found.rows) if found else None
+            assert told == ((min(seen), max(seen), len(seen)) if seen else None)
+        if at == restart:
+            kept = json.loads(json.dumps(extremes.state()))
+            extremes = Extremes(window, block)
+            extremes.restore(kept)
+        extremes.push(float(value))
+
+
+@given(st.lists(st.one_of(st.integers(0, 2), st.floats(-1e6, 1e6)), min_size=1, max_size=80))
+def test_the_middle_is_the_median_whether_values_are_equal_or_not(values: list[float]) -> None:
+    assert middle(np.array(values, dtype=np.float64)) == np.median(values)
+
+
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_the_autocorrelation_is_the_mean_product_of_pairs(missing: float) -> None:
+    random = np.random.default_rng(SEED)
+    places = np.flatnonzero(random.random(300) >= missing)
+    places -= places[0]
+    values = random.normal(size=places.size)
+    found = autocorrelation(values, places, 100)
+    grid = np.full(int(places[-1]) + 1, np.nan)
+    grid[places] = values - values.mean()
+    for lag in (0, 1, 7, 100):
+        assert found[lag] == pytest.approx(np.nanmean(grid[lag:] * grid[: grid.size - lag]) / values.var(), abs=1e-9)
+    assert found.shape == (101,)
 
 
 def test_the_robust_sigma_is_that_of_a_normal_sample_and_lives_through_ties() -> None:
@@ -152,7 +198,7 @@ def test_a_restart_changes_nothing() -> None:
     values = 100 + daily(5000, 10.0) + autoregressive(random, 5000, 0.7)
     values[4700] = 150.0
     whole = feed(StreamDetector(), values)
-    for cut in (50, 777, 4210):
+    for cut in (10, 50, 61, 777, 4210):
         first = StreamDetector()
         before = feed(first, values[:cut])
         second = StreamDetector.restore(json.loads(json.dumps(first.state())))
