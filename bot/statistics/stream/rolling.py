@@ -126,8 +126,8 @@ class Ordered:
 
 
 class Ring:
-    """The last `window` values in the order they came. New ones wait in the list `new` until somebody looks, so that
-    many are written at once."""
+    """The last `window` values in the order they came. New ones wait in the list `new`, so that many are written at
+    once, until somebody looks: do so now and then, as nothing else keeps the list short."""
 
     __slots__ = ("_count", "_values", "new", "window")
 
