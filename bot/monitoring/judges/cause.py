@@ -78,7 +78,7 @@ def with_cause(finding: Finding, sides: Sides, feature: str, changed: Changed, p
 
 def place_of(sides: Sides, feature: str, changed: Changed) -> Place:
     """The segment that explains the change, when outside of it the feature is nearly as before; else every row."""
-    return _confirmed(sides, feature, locate(sides, changed.then, changed.now))
+    return _confirmed(sides, feature, locate(sides, changed.then, changed.now, but=[feature]))
 
 
 def _confirmed(sides: Sides, feature: str, place: Place) -> Place:
@@ -110,9 +110,13 @@ def since_when(sides: Sides, feature: str, mark: Callable[[Column], Mask]) -> da
     return onset(frame.columns[time], mark(frame.columns[feature]))
 
 
-def locate(sides: Sides, then: Column, now: Column) -> Place:
-    """Search the configured segments for the one that explains the change of the mean; else every row."""
-    names = [name for name in sides.one.data.segments if name in sides.then.columns and name in sides.now.columns]
+def locate(sides: Sides, then: Column, now: Column, *, but: Sequence[str]) -> Place:
+    """Search the configured segments for the one that explains the change of the mean; else every row.
+
+    but: columns that explain nothing, as they are what changed.
+    """
+    both = sides.then.columns.keys() & sides.now.columns.keys() - {*but}
+    names = [name for name in sides.one.data.segments if name in both]
     if not names:
         return _place_of(sides, None)
     found = attribute(

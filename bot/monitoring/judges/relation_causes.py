@@ -85,7 +85,8 @@ def _placed(finding: Finding, sides: Sides, judged: Multivariate, before: Sequen
     pair = next((one for one in judged.broken if one.second is not None), None)
     if pair is None or pair.second is None:
         return _in_a_segment(finding, sides, judged, before)
-    place = locate(sides, *_belonging(sides, (pair.first, pair.second)))
+    both = pair.first, pair.second
+    place = locate(sides, *_belonging(sides, both), but=both)
     if place.name is None or _elsewhere_too(place.name, pair, sides, before):
         return finding
     sentence = f"{finding.sentence}; it is so at {place.name}"

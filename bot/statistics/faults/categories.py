@@ -22,6 +22,7 @@ from bot.statistics.faults.hypothesis import (
     LEAST_ROWS,
     LEAST_SHARE,
     REMEDIES,
+    SURE,
     FaultHypothesis,
     FaultKind,
     filled,
@@ -29,6 +30,7 @@ from bot.statistics.faults.hypothesis import (
     null_burst,
 )
 from bot.statistics.profiles import CategoricalProfile, fit_categorical
+from bot.statistics.rates import compare_shares
 from bot.statistics.wording import LONGEST_NAME, category, count_of, percent
 
 PRICE = 8.0
@@ -125,9 +127,17 @@ def explain_category_profiles(then: CategoricalProfile, now: CategoricalProfile)
     smooth = (counts + 0.5) / (counts.sum() + 0.5 * counts.size)
     sides = _Sides(smooth, counts_now / counts_now.sum(), rows * MOST_ROWS_COUNTED / (rows + MOST_ROWS_COUNTED))
     ranked = _ranked(names, counts / counts.sum(), sides)
-    if nulls and ranked and ranked[0].share > nulls.share:
+    if nulls and ranked and ranked[0].share > nulls.share and _grew(then, now, counts, counts_now):
         return [*ranked, nulls]
     return [*found, *ranked]
+
+
+def _grew(then: CategoricalProfile, now: CategoricalProfile, counts: Floats, counts_now: Floats) -> bool:
+    """Whether one category at least has more of all rows than before: losing values of one place changes only what is
+    left of the others."""
+    at = int(np.argmax(counts_now / now.rows - counts / then.rows))
+    change = compare_shares(int(counts[at]), then.rows, int(counts_now[at]), now.rows)
+    return change.difference >= LEAST_SHARE and change.p_value < SURE
 
 
 def _ranked(names: list[str], shares: Floats, sides: _Sides) -> list[FaultHypothesis]:

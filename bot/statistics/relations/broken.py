@@ -19,7 +19,7 @@ LEAST_CHANGE = 0.1
 LEAST_MOVE = 0.1
 MOST_TOLD, MOST_NAMED, MOST_TRIED = 12, 3, 100
 RIDGE = 0.01
-LEAST_TURNED, CLEARLY = 0.3, 1.6
+LEAST_TURNED, CLEARLY, LEAST_FARTHER = 0.3, 1.6, 6.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,8 @@ class Broken:
     """A pair whose relation changed; second: None where the first no longer follows from all others together, while no
     pair of them shows it. was, is_now: the largest correlation between any encodings of the two columns; below 0 where
     two numbers run against each other. gap: the largest correlation that came or went, in the reference's units: two
-    categories that changed their names go together as closely as before, and in another way."""
+    categories that changed their names go together as closely as before, and in another way. farther: the one of the
+    two that is clearly farther from all other columns too."""
 
     first: str
     second: str | None
@@ -35,6 +36,7 @@ class Broken:
     is_now: float
     sigmas: float
     gap: float = 0.0
+    farther: str | None = None
 
     @property
     def otherwise(self) -> bool:
@@ -80,7 +82,7 @@ def culprit(broken: Sequence[Broken], answers: Collection[str] = ()) -> str | No
     every = [one for one in broken if one.second is not None]
     pairs = [one for one in every if not {one.first, one.second} & {*answers}] or every
     if len(pairs) < 2:  # noqa: PLR2004
-        return None
+        return pairs[0].farther if pairs else None
     weights: dict[str, float] = {}
     for one in pairs:
         for name in (one.first, str(one.second)):
@@ -108,12 +110,12 @@ def changed_words(broken: Sequence[Broken]) -> str:
 
 
 def explain_window(
-    encoded: Encoded, found: Moments, chance: float = CHANCE
+    encoded: Encoded, found: Moments, chance: float = CHANCE, answers: Collection[str] = ()
 ) -> tuple[tuple[Broken, ...], tuple[Moved, ...]]:
     """The pairs and columns in which the last window lies further from the others than they do among each other.
 
-    chance: of one in order to be named. A pair with a column that moved by itself says nothing of its relation, and is
-    left out.
+    chance: of one in order to be named. answers: columns that follow the others, wherever these come from. A pair with
+    a column that moved by itself says nothing of its relation, and is left out.
     """
     sizes = found.sizes
     parts = [found.matrix[found.of == at, : found.encoded] for at in range(sizes.size)]
@@ -124,7 +126,7 @@ def explain_window(
     names = {one.column for one in moved}
     gone = np.array([name in names for name in encoded.names])
     related = seconds - means[:, :, None] * means[:, None, :]
-    pairs = _broken(encoded, found, related, gone, clear)
+    pairs = _broken(encoded, found, related, gone, clear, answers=answers)
     return pairs or _unfollowed(encoded, found, gone, clear), moved
 
 
@@ -168,7 +170,13 @@ def _moved(encoded: Encoded, means: Floats, sizes: Floats, clear: float) -> tupl
 
 
 def _broken(
-    encoded: Encoded, found: Moments, related: Floats, gone: Flags, clear: float, weighted: _Weighted | None = None
+    encoded: Encoded,
+    found: Moments,
+    related: Floats,
+    gone: Flags,
+    clear: float,
+    weighted: _Weighted | None = None,
+    answers: Collection[str] = (),
 ) -> tuple[Broken, ...]:
     """Pairs by how far their products lie from the usual, or how far one is from what the other lets expect."""
     reference = _others(related, found.sizes)
@@ -189,10 +197,20 @@ def _broken(
         if sigmas[a, b] > clear:
             was, is_now = (_correlation(one, encoded, a, b) for one in (reference[-1], related[-1]))
             gap = _turned(reference[-1], related[-1], encoded, a, b)
-            one = Broken(encoded.names[a], encoded.names[b], was, is_now, float(sigmas[a, b]), gap)
+            farther = _farther(encoded, sigmas, a, b, answers)
+            one = Broken(encoded.names[a], encoded.names[b], was, is_now, float(sigmas[a, b]), gap, farther)
             if one.otherwise or one.size >= LEAST_CHANGE:
                 told.append(one)
     return tuple(sorted(told, key=lambda one: -one.size)[:MOST_TOLD])
+
+
+def _farther(encoded: Encoded, sigmas: Floats, a: int, b: int, answers: Collection[str]) -> str | None:
+    """Which of a pair has left the other columns as well, though none of these pairs shows it by itself."""
+    others = [at for at, name in enumerate(encoded.names) if at not in {a, b} and name not in answers]
+    away = np.sum(np.maximum(0.0, sigmas[np.ix_([a, b], others)]) ** 2, axis=1)
+    far = int(np.argmax(away))
+    clearly = away[far] >= CLEARLY * away[1 - far] and away[far] - away[1 - far] >= LEAST_FARTHER
+    return encoded.names[(a, b)[far]] if clearly else None
 
 
 def _unfollowed(encoded: Encoded, found: Moments, gone: Flags, clear: float) -> tuple[Broken, ...]:

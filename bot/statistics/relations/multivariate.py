@@ -126,8 +126,8 @@ def judge_multivariate(
     usual = Usual.of(found, len(past))
     known = times.some(np.array(learnt)) if times else None
     sides = sides_of(found, usual, known if known and enough_days(known) else None)
-    judged = _judged(encoded, found, sides, learnt, false_alarm_rate, least_effect)
-    judged = replace(judged, answers=tuple(name for name in names if inputs and name not in inputs))
+    answers = tuple(name for name in names if inputs and name not in inputs)
+    judged = _judged(encoded, found, sides, learnt, false_alarm_rate, least_effect, answers)
     mixed = [one.column for one in judged.moved if one.column in inputs]
     weights = as_mixed(columns, found.of == len(past), mixed) if mixed else None
     if weights is None:
@@ -204,6 +204,7 @@ def _judged(
     learnt: Sequence[bool],
     false_alarm_rate: float,
     least_effect: float,
+    answers: tuple[str, ...],
 ) -> Multivariate:
     """By the side that is stranger, each with its part of the false alarms; in order by what belongs together."""
     rate = false_alarm_rate / len(sides)
@@ -211,7 +212,7 @@ def _judged(
     outside = min(p_values) < rate
     side = sides[int(np.argmin(p_values))] if outside else sides[-1]
     now, limit = side.now, side.band.limit(rate)
-    broken, moved = explain_window(encoded, found) if outside else ((), ())
+    broken, moved = explain_window(encoded, found, answers=answers) if outside else ((), ())
     rows, earlier = float(found.sizes[-1]), float(found.sizes[:-1].sum())
     error = Z95 * math.sqrt((rows + earlier + 1) / (12 * rows * earlier))
     distances = iter(one.distance for one in side.before)
@@ -232,6 +233,7 @@ def _judged(
         rows=int(rows),
         left_out=encoded.left_out,
         sentence=_sentence(now, limit, broken, moved, outside=outside),
+        answers=answers,
     )
 
 
