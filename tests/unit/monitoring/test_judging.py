@@ -235,6 +235,26 @@ def test_values_lost_in_one_segment_are_put_there_by_drift_too():
     assert "all rows are null" in finding.sentence
 
 
+@pytest.mark.parametrize("monitor", [{**NULLS, "feature": "carrier"}, {**DRIFT, "feature": "carrier"}])
+def test_categories_lost_in_one_segment_are_no_swap_and_not_put_where_they_are_null(monitor):
+    lots = {"EWR": [0.9, 0.05, 0.05], "JFK": [0.1, 0.8, 0.1], "LGA": [0.2, 0.4, 0.4]}
+
+    def by_origin(columns):
+        rng = np.random.default_rng(4)
+        names = np.array(["UA", "DL", "AA"], dtype=object)
+        for origin, chances in lots.items():
+            there = columns["origin"] == origin
+            columns["carrier"][there] = rng.choice(names, int(there.sum()), p=chances)
+        return columns
+
+    columns = by_origin(hours(40))
+    columns["carrier"][since(columns, START + 38 * HOUR) & (columns["origin"] == "EWR")] = None
+    finding = found(monitor, columns, reference=by_origin(hours(150, seed=9)), segments=["carrier", "origin"])
+    assert finding.state is State.FIRING
+    assert (finding.feature, finding.segment) == ("carrier", "origin=EWR")
+    assert "null" in finding.sentence or "missing" in finding.sentence
+
+
 def test_drift_of_categories_and_without_a_named_fault():
     columns = hours(40)
     rng = np.random.default_rng(2)

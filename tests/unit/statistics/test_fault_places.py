@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from bot.statistics.faults.explain import explain_change
 from bot.statistics.faults.hypothesis import FaultKind
 from bot.statistics.faults.places import explain_in_segments, explain_swap
 
@@ -67,6 +68,15 @@ def test_categories_of_one_segment():
     found = explain_in_segments(then, now, "channel", ["country"])
     assert str(found.segment) == "country = US"
     assert found.fault.kind is FaultKind.FILLED
+
+
+def test_categories_that_only_lost_rows_are_null_not_swapped():
+    names = np.array(["UA", "MQ", "B6"], dtype=object)
+    then = np.repeat(names, [4000, 2000, 4000])
+    lost = np.concatenate([np.repeat(names, [17, 36, 56]), np.full(41, None, dtype=object)])
+    assert [one.kind for one in explain_change(then, lost)] == [FaultKind.NULLS, FaultKind.SWAPPED]
+    swapped = np.concatenate([np.repeat(names, [30, 60, 57]), np.full(3, None, dtype=object)])
+    assert explain_change(then, swapped)[0].kind is FaultKind.SWAPPED
 
 
 def test_swapped_columns_are_named_and_others_are_not():

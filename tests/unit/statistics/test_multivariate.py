@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.catalog.monitors import LEAST_RELATED
+from bot.statistics.daily import Times
 from bot.statistics.drift import compare_frames
 from bot.statistics.relations.broken import Broken, changed_words
 from bot.statistics.relations.multivariate import LEAST_WINDOWS, judge_multivariate
@@ -69,6 +70,56 @@ def test_swapped_twins_of_one_distribution_are_seen_by_what_they_belong_to():
     found = judge_multivariate(before, now)
     assert found.outside
     assert {one.first for one in found.broken} | {one.second for one in found.broken} >= {"age", "debt"}
+
+
+def test_of_a_single_pair_the_one_that_left_other_columns_too_is_named():
+    rng = np.random.default_rng(7)
+
+    def draw(rng, rows):
+        shared, own = rng.normal(size=(2, rows))
+        side = 0.35 * shared + rng.normal(size=rows)
+        return {"deposit": shared, "rent": shared + 0.3 * own, "rooms": side, "age": rng.normal(size=rows)}
+
+    before = [draw(rng, ROWS) for _ in range(WINDOWS)]
+    now = draw(rng, ROWS)
+    now["rent"] = now["rent"][rng.permutation(ROWS)]
+    found = judge_multivariate(before, now)
+    assert found.outside
+    pairs = [{one.first, one.second} for one in found.broken]
+    assert {"deposit", "rent"} in pairs
+    assert found.column == "rent"
+
+
+@pytest.mark.parametrize("of_day", [0.0, 0.5])
+def test_hours_of_days_that_differ_are_ordinary_and_a_wrong_join_in_one_of_them_is_not(of_day):
+    rng = np.random.default_rng(11)
+    hours, days = 8, 5
+    by_day = [rng.normal(0, of_day, 2) for _ in range(days + 1)]
+
+    def hour(at):
+        return leaning(tenants(rng, 150), by_day[at // hours], rng)
+
+    windows = [hour(at) for at in range(days * hours)]
+    starts = np.array([86_400 * (at // hours) + 10_800 * (at % hours) for at in range(days * hours)], dtype=float)
+    times = Times(starts, 86_400.0 * days)
+    first = hour(days * hours)
+    calm = judge_multivariate(windows, first, times=times)
+    assert not calm.outside
+    assert calm.windows == days * hours
+    broken = judge_multivariate(windows, wrongly_joined(rng, first), times=times)
+    assert broken.outside
+    assert broken.column == "rent"
+
+
+def leaning(rows, by, rng):
+    """Rows drawn anew, those with more income or debt the oftener."""
+    weights = np.exp(sum(lean * ranked(rows[name]) for lean, name in zip(by, ("income", "debt"), strict=True)))
+    chosen = rng.choice(weights.size, weights.size, p=weights / weights.sum())
+    return {name: values[chosen] for name, values in rows.items()}
+
+
+def ranked(values):
+    return 2 * np.argsort(np.argsort(values)) / values.size - 1
 
 
 @pytest.mark.parametrize("kind", [kind for kind in CALM if kind != "loose"])
