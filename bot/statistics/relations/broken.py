@@ -97,7 +97,7 @@ def culprit(broken: Sequence[Broken], answers: Collection[str] = ()) -> str | No
 def changed_words(broken: Sequence[Broken]) -> str:
     """`rent no longer belongs with income (correlation 0.93 → 0.17), age and city`, or the clearest pair first."""
     column = culprit(broken)
-    of_it = column is not None and all(column in {one.first, one.second} for one in broken)
+    of_it = column is not None and len(broken) > 1 and all(column in {one.first, one.second} for one in broken)
     if not of_it or any(one.otherwise or abs(one.is_now) > abs(one.was) for one in broken):
         more = len(broken) - 1
         return broken[0].sentence + (f"; {more} more changed too" if more else "")
