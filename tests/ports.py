@@ -7,6 +7,8 @@ from contextlib import contextmanager, suppress
 
 import httpx
 
+from bot.core.trust import trusted
+
 
 def free_port():
     with socket.socket() as probe:
@@ -23,6 +25,11 @@ def until(holds, seconds, pause=0.1):
                 return found
         time.sleep(pause)
     raise AssertionError(f"it did not happen in {seconds} s")
+
+
+def answers(url, timeout=5):
+    """Whether there is something at this address that is well."""
+    return httpx.get(url, timeout=timeout, verify=trusted()).status_code == httpx.codes.OK
 
 
 @contextmanager

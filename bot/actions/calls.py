@@ -14,6 +14,7 @@ import httpx
 from bot.catalog.config import HttpCall
 from bot.catalog.values import SecretRef
 from bot.core.logging import redact
+from bot.core.trust import trusted
 from bot.slack.text import clip, plain
 
 MOST_BYTES = 64 * 1024
@@ -120,7 +121,7 @@ def make(http: HttpCall, key: str) -> Outcome:
     limit = http.timeout.total_seconds()
     began = time.monotonic()
     try:
-        with httpx.Client(timeout=limit, follow_redirects=False) as client:
+        with httpx.Client(timeout=limit, follow_redirects=False, verify=trusted()) as client:
             content = json.dumps(http.json_body, default=str).encode() if http.json_body is not None else None
             if content is not None:
                 headers.setdefault("Content-Type", "application/json")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from bot.core.trust import trusted
 from bot.data.files import DataError
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ class Prometheus:
         self.url = url.rstrip("/")
         self.seconds = seconds
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self._http = httpx.Client(timeout=seconds, headers=headers, transport=transport, trust_env=False)
+        self._http = httpx.Client(
+            timeout=seconds, headers=headers, transport=transport, trust_env=False, verify=trusted()
+        )
 
     def __enter__(self) -> Self:
         return self

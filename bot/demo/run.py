@@ -13,6 +13,7 @@ import httpx
 from bot.core.clock import Clock, SystemClock
 from bot.core.errors import BotError
 from bot.core.logging import get_logger
+from bot.core.trust import trusted
 from bot.demo import arrival, eta, faults
 from bot.demo.config import TOKEN_VARIABLE, write_config
 from bot.demo.eta import Evaluation, evaluate
@@ -129,12 +130,12 @@ class Demo:
 
     def state(self) -> dict[str, Any]:
         """`GET /model`, of `eta`: active, late_share and rows of the last minute, fault."""
-        found: dict[str, Any] = self._answer(httpx.get(f"{self.url}/model", timeout=TIMEOUT, trust_env=False))
+        found: dict[str, Any] = self._answer(_send("GET", f"{self.url}/model"))
         return found
 
     def states(self) -> dict[str, dict[str, Any]]:
         """`GET /models`: the state of each, by name."""
-        found = self._answer(httpx.get(f"{self.url}/models", timeout=TIMEOUT, trust_env=False))
+        found = self._answer(_send("GET", f"{self.url}/models"))
         return {one["model"]: one for one in found}
 
     def wait_active(self, version: str, seconds: float) -> bool:
@@ -153,9 +154,7 @@ class Demo:
         return self._service
 
     def _post(self, path: str, body: dict[str, Any]) -> Any:  # noqa: ANN401
-        headers = {"Authorization": self.authorization}
-        address = f"{self.url}{path}"
-        return self._answer(httpx.post(address, json=body, headers=headers, timeout=TIMEOUT, trust_env=False))
+        return self._answer(_send("POST", f"{self.url}{path}", self.authorization, body))
 
     @staticmethod
     def _answer(response: httpx.Response) -> Any:  # noqa: ANN401
@@ -171,12 +170,15 @@ class Demo:
         url, token = self._muster
         change = {"title": told.title, "kind": told.kind, "model": told.model, "version": told.version}
         change |= {"source": "deploy", "at": self._clock.now().isoformat()}
-        headers = {"Authorization": f"Bearer {token}"}
         try:
-            answer = httpx.post(f"{url}/v1/changes", json=change, headers=headers, timeout=TIMEOUT, trust_env=False)
-            answer.raise_for_status()
+            _send("POST", f"{url}/v1/changes", f"Bearer {token}", change).raise_for_status()
         except httpx.HTTPError as error:
             log.warning("demo.change_not_told", problem=str(error))
+
+
+def _send(method: str, url: str, authorization: str = "", body: dict[str, Any] | None = None) -> httpx.Response:
+    headers = {"Authorization": authorization} if authorization else {}
+    return httpx.request(method, url, headers=headers, json=body, timeout=TIMEOUT, trust_env=False, verify=trusted())
 
 
 def served_in(

@@ -21,6 +21,7 @@ from fastapi.responses import JSONResponse
 from bot.core.clock import Clock, SystemClock
 from bot.core.errors import BotError
 from bot.core.logging import get_logger
+from bot.core.trust import trusted
 from bot.demo import panel
 from bot.demo.faults import FAULTS, fault_named
 from bot.demo.panel import Noticed, Standing
@@ -62,7 +63,7 @@ class DemoApp:
         self.models = models
         self.places = places
         self.clock = clock or SystemClock()
-        self._http = httpx.Client(timeout=TIMEOUT, trust_env=False)
+        self._http = httpx.Client(timeout=TIMEOUT, trust_env=False, verify=trusted())
         self._message: tuple[str, str] | None = None
         self._shown: list[Standing] = []
         self._stopping = threading.Event()

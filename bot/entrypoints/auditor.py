@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 from bot.catalog.config import Catalog
 from bot.core.database import Database
 from bot.core.logging import get_logger
+from bot.core.trust import trusted
 from bot.tables import (
     Bucket,
     CheckRun,
@@ -57,7 +58,7 @@ def beat(database: Database, catalog: Catalog, now: datetime) -> bool:
     url = catalog.heartbeat.read() if catalog.heartbeat else None
     if url:
         try:
-            httpx.get(url, timeout=5).raise_for_status()
+            httpx.get(url, timeout=5, verify=trusted()).raise_for_status()
         except httpx.HTTPError as error:
             log.warning("audit.heartbeat_unreachable", problem=type(error).__name__)
     return True

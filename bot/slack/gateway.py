@@ -7,6 +7,8 @@ import httpx
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 
+from bot.core.trust import trusted
+
 CALL_SECONDS = 5
 _UNCERTAIN = {"fatal_error", "internal_error", "service_unavailable", "request_timeout"}
 _TOKEN_GONE = {"invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive"}
@@ -53,7 +55,7 @@ class SlackGateway:
 
     def upload(self, url: str, content: bytes) -> None:
         try:
-            httpx.post(url, content=content, timeout=self._timeout).raise_for_status()
+            httpx.post(url, content=content, timeout=self._timeout, verify=trusted()).raise_for_status()
         except httpx.HTTPError as error:
             raise SlackCallError("upload", "no_answer", detail=type(error).__name__) from error
 

@@ -15,6 +15,7 @@ import httpx
 
 from bot.core.clock import Clock
 from bot.core.logging import get_logger
+from bot.core.trust import trusted
 from bot.workspace.apps import HttpApp, Installed
 from bot.workspace.events import subscription
 from bot.workspace.state import APP, Json
@@ -74,7 +75,7 @@ class Dispatcher:
         self.app = app
         self.others: dict[str, Installed] = {}
         self.links: list[Link] = []
-        self.http = http or httpx.Client(timeout=ACK_SECONDS)
+        self.http = http or httpx.Client(timeout=ACK_SECONDS, verify=trusted())
         self.subscribed = subscribed
         self._waiting: list[Waiting] = []
         self._news = threading.Condition()

@@ -15,7 +15,7 @@ import pytest
 from bot.core.clock import SystemClock
 from bot.workspace.faults import Fault, Faults
 from tests.fake_slack import BOT_TOKEN, FakeSlack
-from tests.ports import free_port, until
+from tests.ports import answers, free_port, until
 
 pytestmark = pytest.mark.slow
 
@@ -100,7 +100,7 @@ def start(folder, port, slack):
 
 def up(port):
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=0.5).status_code == 200
+        return answers(f"http://127.0.0.1:{port}/healthz", 0.5)
     except httpx.HTTPError:
         return False
 

@@ -6,12 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import psycopg
 import pytest
 
 from bot.catalog.load import load_catalog
-from tests.ports import free_port, until
+from tests.ports import answers, free_port, until
 from tests.unit.tuning.own_tables import payments, write_csv
 
 pytestmark = pytest.mark.slow
@@ -68,7 +67,7 @@ def test_serve_takes_the_file_unchanged(done):
             stderr=log,
         )
         try:
-            until(lambda: httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200, 60)
+            until(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 60)
         finally:
             running.terminate()
             running.wait(30)

@@ -12,8 +12,9 @@ import httpx
 import pytest
 
 from bot.core.clock import SystemClock
+from bot.core.trust import trusted
 from tests.fake_slack import BOT_TOKEN, FakeSlack
-from tests.ports import free_port, until
+from tests.ports import answers, free_port, until
 
 pytestmark = [pytest.mark.slow, pytest.mark.postgres]
 
@@ -45,7 +46,7 @@ def test_web_and_workers_share_one_database(postgres_databases, tmp_path):
             assert running[0].wait(60) == 2  # refused until the schema is there
             assert run("release", environment, log).wait(60) == 0
             running = [run("web", environment, log), run("worker", environment, log), run("worker", environment, log)]
-            until(lambda: httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200, 60)
+            until(lambda: answers(f"http://127.0.0.1:{port}/readyz"), 60)
             fire(port, range(ALERTS // 2))
             until(lambda: len(incident_channels(slack)) >= 2, 60)
             running[1].kill()
@@ -79,6 +80,7 @@ def fire(port, numbers):
             json=alert,
             headers={"Authorization": "Bearer token"},
             timeout=30,
+            verify=trusted(),
         )
         assert answer.status_code == 202, answer.text
 

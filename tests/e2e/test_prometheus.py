@@ -6,7 +6,6 @@ import shutil
 import subprocess
 from datetime import timedelta
 
-import httpx
 import numpy as np
 import pytest
 
@@ -16,7 +15,7 @@ from bot.checks.service import Checks
 from bot.core.clock import SystemClock
 from bot.core.errors import BotError
 from bot.data.prometheus import Prometheus, PrometheusError, histograms
-from tests.ports import free_port, process, until
+from tests.ports import answers, free_port, process, until
 
 pytestmark = [pytest.mark.alertmanager, pytest.mark.slow]
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
@@ -66,7 +65,7 @@ def server(tmp_path_factory):
     command = ("--config.file=prometheus.yml", "--storage.tsdb.path=tsdb", f"--web.listen-address=127.0.0.1:{port}")
     url = f"http://127.0.0.1:{port}"
     with process("prometheus", *command, cwd=folder):
-        until(lambda: httpx.get(f"{url}/-/ready").status_code == 200, 40)
+        until(lambda: answers(f"{url}/-/ready"), 40)
         yield url, at
 
 

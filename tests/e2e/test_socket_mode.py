@@ -8,9 +8,10 @@ import httpx
 import pytest
 
 from bot.core.clock import SystemClock
+from bot.core.trust import trusted
 from bot.workspace.looking import find_control
 from bot.workspace.server import LocalWorkspace, furnish
-from tests.ports import free_port, until
+from tests.ports import answers, free_port, until
 
 pytestmark = pytest.mark.slow
 
@@ -39,7 +40,7 @@ def muster(slack, tmp_path):
     with (tmp_path / "serve.log").open("w") as log:
         command = [sys.executable, "-m", "bot.entrypoints", "serve"]
         running = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    until(lambda: httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200, 60)
+    until(lambda: answers(f"http://127.0.0.1:{port}/healthz"), 60)
     yield f"http://127.0.0.1:{port}"
     running.terminate()
     assert running.wait(30) in {0, -15}
@@ -51,7 +52,7 @@ def test_presses_commands_forms_and_messages_go_down_the_socket(slack, muster):
     until(lambda: slack.dispatcher.links, 30)
     assert "open" in actors.command("U1", "C0001", "/incident help")["text"]
     alert = {"title": "fraud-v3 declines 31 %", "model": "fraud-v3", "severity": "page"}
-    httpx.post(f"{muster}/webhooks/generic", json=alert, headers={"Authorization": "Bearer token"}).raise_for_status()
+    call("POST", f"{muster}/webhooks/generic", json=alert)
     button = until(lambda: find_control(workspace, "Acknowledge", channel_of(workspace)), 30)
     actors.press("U1", button.channel, button.ts, button.action_id)
     until(lambda: status(muster)["acknowledged_by"] == "U1", 30)
@@ -68,9 +69,14 @@ def channel_of(workspace):
     return next((one.id for one in list(workspace.channels.values()) if one.name.startswith("inc-1-")), "none")
 
 
+def call(method, address, **more):
+    headers = {"Authorization": "Bearer token"}
+    return httpx.request(method, address, headers=headers, verify=trusted(), **more).raise_for_status()
+
+
 def status(muster):
-    return httpx.get(f"{muster}/v1/incidents/1", headers={"Authorization": "Bearer token"}).json()
+    return call("GET", f"{muster}/v1/incidents/1").json()
 
 
 def timeline(muster):
-    return httpx.get(f"{muster}/v1/incidents/1/timeline", headers={"Authorization": "Bearer token"}).text
+    return call("GET", f"{muster}/v1/incidents/1/timeline").text
