@@ -75,6 +75,10 @@ class Comparison:
     whole: bool = field(init=False)
     _mass: Floats = field(init=False)
     _groups: NDArray[np.intp] = field(init=False)
+    _drifted: Floats = field(init=False)
+    _before: Floats = field(init=False)
+    _some: NDArray[np.bool_] = field(init=False)
+    _information: float = field(init=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__
@@ -87,7 +91,11 @@ class Comparison:
         put(self, "rows", rows * MOST_ROWS_COUNTED / (rows + MOST_ROWS_COUNTED))
         put(self, "_mass", _tilted_mass(self.then.size))
         put(self, "_groups", _groups(self.then, edges))
-        put(self, "reference", self.after(self.then)[0])
+        put(self, "_drifted", self.after(self.then))
+        put(self, "_before", self._grouped(self.then, None))
+        put(self, "reference", self._drifted[0])
+        put(self, "_some", self.seen > 0)
+        put(self, "_information", self.seen[self._some] @ np.log(self.seen[self._some]))
 
     @property
     def a_number(self) -> float:
@@ -112,19 +120,19 @@ class Comparison:
     def smooth(self, shares: Floats) -> Floats:
         """Half a row in each bin: what the reference never had may still be met once."""
         size = self.then.size
-        return np.asarray((shares * size + 0.5) / (size + 0.5 * shares.shape[-1]))
+        smoothed: Floats = (shares * size + 0.5) / (size + 0.5 * shares.shape[-1])
+        return smoothed
 
     def misfit(self, shares: Floats) -> Floats:
         """G of shares of shape (..., bins)."""
-        some = self.seen > 0
-        seen = self.seen[some]
-        return np.asarray(2 * self.rows * (seen @ np.log(seen) - np.log(shares[..., some]) @ seen))
+        some = self._some
+        return np.asarray(2 * self.rows * (self._information - np.log(shares[..., some]) @ self.seen[some]))
 
     def mixture(self, hit: Floats, *, whole: bool, drifting: bool) -> Mixture:
         """The best share of rows for `hit` (from `after`); only all of them if `whole`."""
         spared, struck, price = self.reference[None, :], hit[:1], np.zeros((1, 1))
         if drifting:
-            spared, struck = self.after(self.then), hit
+            spared, struck = self._drifted, hit
             each = np.where(TILTS == 0, 0.0, self.a_number + unusual(TILTS, USUAL_TILT))
             price = each[:, None] + each[None, :]
         every = self.misfit(struck)
@@ -132,12 +140,11 @@ class Comparison:
         best = Mixture(1.0, float(every[at]), float(price[0, at]))
         if whole:
             return best
-        some = self.seen > 0
-        seen = self.seen[some]
+        some = self._some
         mixed = (1 - SHARES)[:, None, None, None] * spared[:, some][None, :, None] + SHARES[
             :, None, None, None
         ] * struck[:, some][None, None, :]
-        cost = 2 * self.rows * (seen @ np.log(seen) - np.log(mixed) @ seen) + price
+        cost = 2 * self.rows * (self._information - np.log(mixed, out=mixed) @ self.seen[some]) + price
         first, one, two = np.unravel_index(int(np.argmin(cost)), cost.shape)
         share, misfit = self._refine(spared[one], struck[two], float(SHARES[first]))
         part = Mixture(share, misfit, float(price[one, two]) + self.a_number)
@@ -148,7 +155,7 @@ class Comparison:
 
         Expectation and maximisation over the weights of groups that are known distributions over the bins.
         """
-        before, after = self._grouped(self.then, None), self._grouped(values, kept)
+        before, after = self._before, self._grouped(values, kept)
         found = []
         for groups in (GROUPS, GROUPS // 2):
             then, hit = (one.reshape(groups, -1, one.shape[1]).sum(axis=1) for one in (before, after))
@@ -157,26 +164,25 @@ class Comparison:
 
     def _alike(self, then: Floats, hit: Floats, share: float) -> Mixture:
         usual = (hit if share == 1 else then).sum(axis=1)  # rows may be lost
-        weights = np.ones(usual.size)
+        each, weights = np.maximum(usual, 1e-12), np.ones(usual.size)
         free = 0.0 if share == 1 else self.a_number
         for _ in range(STEPS):
             spared, struck = weights @ then, weights @ hit
             ratio = self.seen / self.smooth((1 - share) * spared + share * struck)
-            weights = weights * ((1 - share) * (then @ ratio) + share * (hit @ ratio)) / np.maximum(usual, 1e-12)
+            weights = weights * ((1 - share) * (then @ ratio) + share * (hit @ ratio)) / each
             weights /= max(float(weights @ usual), 1e-12)
             if share < 1:
-                share = float(np.clip(share * (struck @ ratio), 0.0, 1.0))
+                share = min(max(share * float(struck @ ratio), 0.0), 1.0)
         misfit = float(self.misfit(self.smooth((1 - share) * (weights @ then) + share * (weights @ hit))))
         return Mixture(share, misfit, free + self._restless(weights, usual))
 
     def _apart(self, then: Floats, hit: Floats, share: float) -> Mixture:
         usual = then.sum(axis=1)
+        each = np.maximum(usual, 1e-12)
         spared, struck = np.full(usual.size, 1 - share), np.full(usual.size, share)
         for _ in range(STEPS):
             ratio = self.seen / self.smooth(spared @ then + struck @ hit)
-            spared, struck = (
-                weights * (side @ ratio) / np.maximum(usual, 1e-12) for weights, side in ((spared, then), (struck, hit))
-            )
+            spared, struck = spared * (then @ ratio) / each, struck * (hit @ ratio) / each
         misfit = float(self.misfit(self.smooth(spared @ then + struck @ hit)))
         share = float(np.clip(struck @ usual, 1e-6, 1.0))
         price = self._restless(spared / max(1 - share, 1e-6), usual) + self._restless(struck / share, usual)
