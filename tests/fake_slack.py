@@ -1,10 +1,19 @@
 """The workspace of the product, told to misbehave, with a ledger of every call."""
 
+import atexit
+
 from bot.workspace.faults import Fault, Faults
 from bot.workspace.server import LocalWorkspace
 from bot.workspace.state import Workspace
 
 BOT, TEAM, BOT_TOKEN = "UBOT", "T1", "xoxb-test"
+ENDING = []
+
+
+@atexit.register
+def wait_for_the_last():
+    while ENDING:
+        ENDING.pop().join(10)
 
 
 class FakeSlack(LocalWorkspace):
@@ -19,6 +28,13 @@ class FakeSlack(LocalWorkspace):
         self.faults = faults or Faults()
         super().__init__(workspace, bot=BOT, bot_token=BOT_TOKEN, dispatcher=dispatcher, faults=self.faults)
         self.start()
+
+    def stop(self):
+        """Ending takes a server a fixed while of doing nothing; the next test begins meanwhile."""
+        ended = self._end()
+        self.dispatcher.stop()
+        wait_for_the_last()
+        ENDING.append(ended)
 
     @property
     def channels(self):

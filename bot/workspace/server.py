@@ -99,11 +99,15 @@ class LocalWorkspace:
         self.actors.base_url = f"{self.url}/"
 
     def stop(self) -> None:
+        self._end().join(10)
+        self.dispatcher.stop()
+
+    def _end(self) -> threading.Thread:
+        """Tell the server to end; returns its thread, which takes some tenths of a second more."""
         self.streams.close()
         self.sockets.disconnect("link_disabled")
         self._server.should_exit = True
-        self._thread.join(10)
-        self.dispatcher.stop()
+        return self._thread
 
     def install(self, app: Installed, name: str, real_name: str) -> User:
         """Add an app beside the first one: its bot, its token, where it takes requests, its slash commands."""
