@@ -1,9 +1,12 @@
 import os
+import shutil
 from contextlib import ExitStack
 
 import pytest
 from hypothesis import settings
 
+from bot.core.database import Database
+from bot.core.migrations import migrate
 from bot.entrypoints.auditor import audit
 from tests import postgres
 from tests.world import World
@@ -23,10 +26,21 @@ def postgres_databases():
         yield postgres.Databases(address)
 
 
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory):
+    """An SQLite file with the schema in it, to be copied."""
+    path = tmp_path_factory.mktemp("migrated") / "muster.db"
+    database = Database(f"sqlite:///{path}")
+    migrate(database)
+    database.close()
+    return path
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def database_url(request, tmp_path):
+    """A database with the schema in it."""
     if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path}/muster.db"
+        yield f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_file'), tmp_path)}"
         return
     databases = request.getfixturevalue("postgres_databases")
     url = databases.fresh()

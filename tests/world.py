@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import SecretStr
+from sqlalchemy import inspect
 from starlette.testclient import TestClient
 
 from bot.catalog.config import Catalog
@@ -51,7 +52,8 @@ class World:
             api_token=API,
             clock=self.clock,
         )
-        migrate(self.muster.database)
+        if not inspect(self.muster.database.engine).has_table("incident"):
+            migrate(self.muster.database)
         self.muster.meet_slack()
         self.muster.checks.isolated = False
         self.sender = self.muster.sender(Timing(paced=paced))
