@@ -1,4 +1,7 @@
 import os
+
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as in `muster`, and told to numpy before anything imports it
+
 import shutil
 from contextlib import ExitStack
 

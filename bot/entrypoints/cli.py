@@ -52,7 +52,6 @@ def demo(
     quiet: Annotated[bool, typer.Option("--quiet", help="Break nothing by itself: you do, in the workspace")] = False,
 ) -> None:
     """Try everything on this machine: no account, no configuration."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # on busy cores its threads wait for each other, 30 s for 1 s
     from bot.entrypoints.demo import demo as run
 
     raise typer.Exit(run(headless=headless, quiet=quiet))
@@ -105,6 +104,7 @@ def route_explain() -> None:
 
 
 def main() -> None:
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # on busy cores its threads wait for each other, 30 s for 1 s
     try:
         app()
     except BotError as error:
