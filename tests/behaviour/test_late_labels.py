@@ -1,6 +1,5 @@
 """Labels a day late: the page comes from the estimate, the verdict when the labels are there."""
 
-import csv
 import json
 from datetime import timedelta
 
@@ -14,7 +13,7 @@ from bot.monitoring.jobs import Monitors
 from bot.monitoring.truth.verdicts import follow_incidents
 from bot.monitoring.watched import Watched
 from bot.tables import Alert, Incident, MonitorResult, OutboxRow, TimelineEvent
-from tests.unit.monitoring.flights import START, naive
+from tests.unit.monitoring.flights import START, naive, write
 from tests.unit.monitoring.late import DAY, days, model
 
 ESTIMATE = {"name": "probably", "metric": "estimate", "window": "1d", "severity": "SEV2", "shadow": False}
@@ -45,7 +44,10 @@ class Delayed:
 
     def __init__(self, make_world, folder, columns, *monitors):
         self.folder, self.columns = folder, columns
-        made = model(*monitors, score="score").model_copy(update={"tier": 1})
+        labels = {"path": "labels.parquet", "key": "id", "column": "late", "time": "known_at"}
+        made = model(*monitors, score="score", predictions="flights.parquet", labels=labels).model_copy(
+            update={"tier": 1}
+        )
         self.model = made
         self.world = make_world(Catalog(models=[made]))
         muster = self.world.muster
@@ -55,8 +57,8 @@ class Delayed:
         """Go to a moment, write what is there by then, and let the monitors look."""
         now = self.world.clock.at = START + number * DAY
         columns = self.columns
-        self._write("flights.csv", columns["at"] < naive(now), ("at", "id", "answer", "score"))
-        self._write("labels.csv", columns["known_at"] <= naive(now), ("id", "late", "known_at"))
+        self._write("flights.parquet", columns["at"] < naive(now), ("at", "id", "answer", "score"))
+        self._write("labels.parquet", columns["known_at"] <= naive(now), ("id", "late", "known_at"))
         self.monitors.tick()
         one = Watched(self.model, next(one for one in self.model.monitors if one.metric == "performance"))
         rows = open_model(self.model, self.folder, self.world.muster.house.catalog.limits)
@@ -64,10 +66,7 @@ class Delayed:
         self.world.deliver()
 
     def _write(self, name, which, columns):
-        with (self.folder / name).open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            writer.writerows(zip(*(self.columns[column][which].tolist() for column in columns), strict=True))
+        write(self.folder / name, {column: self.columns[column][which] for column in columns})
 
     def read(self, table):
         with self.world.muster.database.reading() as session:

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
+import duckdb
 import numpy as np
 
 from bot.catalog.config import Model
@@ -48,6 +49,14 @@ def hours(count, a_window=600, seed=1, start=START, late=0.2):
         "origin": rng.choice(np.array(["EWR", "JFK", "LGA"], dtype=object), rows, p=[0.4, 0.35, 0.25]),
         "answer": np.where(rng.uniform(size=rows) < late, "late", "on time").astype(object),
     }
+
+
+def write(path, columns):
+    """A Parquet file of these columns: a CSV file would be guessed at anew with each question."""
+    texts = {name: cells.astype(str) if cells.dtype == object else cells for name, cells in columns.items()}
+    with duckdb.connect() as connection:
+        connection.register("texts", texts)
+        connection.execute(f"COPY (SELECT * FROM texts) TO '{path}' (FORMAT parquet)")
 
 
 def since(columns, moment):

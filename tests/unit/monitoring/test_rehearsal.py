@@ -15,7 +15,7 @@ from bot.monitoring.judges.terms import Terms
 from bot.monitoring.rehearsal import Rehearsed, episodes, rehearse, windows_between, windows_of
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
-from tests.unit.monitoring.flights import HOUR, START, hours, since
+from tests.unit.monitoring.flights import HOUR, START, hours, since, write
 
 RATE = 0.5 / 168
 MONITORS = [
@@ -34,19 +34,18 @@ def flights(tmp_path_factory):
     trouble = since(columns, START + 48 * HOUR) & ~since(columns, START + 52 * HOUR)
     rng = np.random.default_rng(5)
     columns["answer"] = np.where(trouble & (rng.uniform(size=trouble.size) < 0.4), "late", columns["answer"])
-    write(folder / "flights.csv", columns)
-    write(folder / "reference.csv", {name: values for name, values in hours(40, seed=9).items() if name != "at"})
-    settings = {"predictions": "flights.csv", "reference": "reference.csv", "time": "at", "prediction": "answer"}
+    write(folder / "flights.parquet", columns)
+    write(folder / "reference.parquet", {name: values for name, values in hours(40, seed=9).items() if name != "at"})
+    settings = {
+        "predictions": "flights.parquet",
+        "reference": "reference.parquet",
+        "time": "at",
+        "prediction": "answer",
+    }
     features = {"dep_delay": {}, "distance": {}, "carrier": {}}
     return folder, Model.model_validate(
         {"name": "eta", "data": {**settings, "features": features, "segments": ["origin"]}, "monitors": MONITORS}
     )
-
-
-def write(path, columns):
-    rows = zip(*(values.tolist() for values in columns.values()), strict=True)
-    lines = [",".join(columns), *(",".join(map(str, row)) for row in rows)]
-    path.write_text("\n".join(lines))
 
 
 def watched(model, name):
