@@ -91,9 +91,9 @@ def run_length(decay: ShareDecay | ScoreDecay, level: float) -> float:
         chance = 1 - float(decay.steps(np.zeros(1))[0])
         return 1 / max(chance, 1 / LONGEST)
     width = 2 * level / (2 * CELLS - 1)
-    centres = np.arange(CELLS) * width
-    ends = centres + width / 2
-    within = decay.steps((ends[None, :] - centres[:, None]).ravel()).reshape(CELLS, CELLS)
+    apart = np.arange(CELLS)[None, :] - np.arange(CELLS)[:, None]  # cells from each to each: few different steps
+    steps: Floats = (np.arange(1 - CELLS, CELLS, dtype=np.float64) + 0.5) * width
+    within = decay.steps(steps)[apart + CELLS - 1]
     moves = np.diff(within, axis=1, prepend=0.0)
     try:
         lengths = np.linalg.solve(np.eye(CELLS) - moves, np.ones(CELLS))
