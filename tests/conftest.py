@@ -39,11 +39,17 @@ def migrated_file(tmp_path_factory):
     return path
 
 
+@pytest.fixture
+def sqlite_url(migrated_file, tmp_path):
+    """For tests of what is the same on either engine: `database_url` of their file is this one."""
+    return f"sqlite:///{shutil.copy(migrated_file, tmp_path)}"
+
+
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
-def database_url(request, tmp_path):
+def database_url(request):
     """A database with the schema in it."""
     if request.param == "sqlite":
-        yield f"sqlite:///{shutil.copy(request.getfixturevalue('migrated_file'), tmp_path)}"
+        yield request.getfixturevalue("sqlite_url")
         return
     databases = request.getfixturevalue("postgres_databases")
     url = databases.fresh()

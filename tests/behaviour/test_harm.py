@@ -1,6 +1,7 @@
 """Drift is not harm, and what no single feature shows: through the monitors' own loop, to an incident and its card."""
 
 import numpy as np
+import pytest
 
 from bot.monitoring.pictures import chart_of
 from bot.tables import Alert, Incident, MonitorResult
@@ -11,6 +12,12 @@ from tests.unit.monitoring.test_relations import FEATURES, TOGETHER, air, wrongl
 
 DRIFT = {"name": "drift", "metric": "drift"}
 PLAIN = {name: {} for name in ("dep_delay", "distance", "carrier")}
+
+
+@pytest.fixture
+def database_url(sqlite_url):
+    """What is judged does not depend on the engine, and what is kept of it is asked of both in `test_monitoring`."""
+    return sqlite_url
 
 
 def test_a_wrong_join_opens_an_incident_while_no_single_feature_moves(make_world):

@@ -29,6 +29,12 @@ ROWS, CALM, MENDED, END = 600, 40, 56, 64
 """The share is a little higher from hour 40 until hour 56."""
 
 
+@pytest.fixture
+def database_url(sqlite_url):
+    """What is judged does not depend on the engine, and what is kept of it is asked of both in `test_monitoring`."""
+    return sqlite_url
+
+
 def shares_of(shift=0.035, seed=3, spread=0.016):
     """The share called late in each hour: about 20 %, and a little more while it lasts."""
     shares = 0.2 + spread * np.clip(np.random.default_rng(seed).normal(size=END), -1.6, 1.6)

@@ -1,6 +1,7 @@
 """What data does when nobody means it, in the monitors' own loop: each has a state and a sentence, and no flood."""
 
 import numpy as np
+import pytest
 
 from bot.tables import Alert, MonitorResult
 from tests.behaviour.test_baselines import Live
@@ -9,6 +10,12 @@ from tests.behaviour.test_monitoring import COUNT, SHARE
 from tests.unit.monitoring.flights import HOUR, START, hours, naive
 from tests.unit.monitoring.late import days
 from tests.world import API
+
+
+@pytest.fixture
+def database_url(sqlite_url):
+    """What is judged does not depend on the engine, and what is kept of it is asked of both in `test_monitoring`."""
+    return sqlite_url
 
 
 def test_a_table_that_doubles_for_good_is_one_alert_and_says_they_are_new_rows(make_world):
