@@ -90,6 +90,8 @@ def run_length(decay: ShareDecay | ScoreDecay, level: float) -> float:
     if level <= 0:
         chance = 1 - float(decay.steps(np.zeros(1))[0])
         return 1 / max(chance, 1 / LONGEST)
+    if math.isinf(level):
+        return LONGEST
     width = 2 * level / (2 * CELLS - 1)
     apart = np.arange(CELLS)[None, :] - np.arange(CELLS)[:, None]  # cells from each to each: few different steps
     steps: Floats = (np.arange(1 - CELLS, CELLS, dtype=np.float64) + 0.5) * width

@@ -80,3 +80,7 @@ def test_the_sum_never_falls_below_nothing_nor_rises_above_its_most(steps, most)
 def test_shares_that_make_no_sense_are_refused(usual, worse, rows):
     with pytest.raises(ValueError, match="share of wrong rows"):
         ShareDecay(usual, worse, rows)
+
+
+def test_an_endless_sum_is_as_rare_as_can_be_said():
+    assert chance_of(ScoreDecay(0.5), math.inf) == 1e-7
