@@ -91,37 +91,57 @@ def day_of(seconds: Floats) -> Places:
 def _by_day(levels: Floats, times: Times, own: float, now: float) -> Expected | None:
     """None with fewer than three days of at least three windows.
 
-    Waves of a day are fitted within days, as many as tell left-out days better. Two variances, of days and of windows
-    within them, by analysis of variance (Henderson 1953, method 1); today's part by best linear unbiased prediction
-    from its windows so far (Robinson 1991); degrees of freedom by Satterthwaite (1946).
+    Today's part by best linear unbiased prediction from its windows so far (Robinson 1991); degrees of freedom by
+    Satterthwaite (1946).
     """
     if not enough_days(times):
         return None
-    days, place, sizes = np.unique(day_of(times.before), return_inverse=True, return_counts=True)
-    waves = _waves(times.before, MOST_WAVES)
+    parts = _split(levels, times.before)
+    today = parts.days == day_of(np.array([times.now]))[0]
+    others = 1 / np.maximum(parts.between + parts.within / parts.sizes[~today], TINY)
+    usual, of_usual = float(parts.means[~today] @ others / others.sum()), float(1 / others.sum())
+    seen = float(parts.sizes[today].sum())
+    known = parts.between / (parts.between + parts.within / seen) if seen and parts.between > 0 else 0.0
+    moved = known * (float(parts.means[today].sum()) - usual)
+    wave = _waves(np.array([times.now]), MOST_WAVES)[0, : parts.shape.by.size]
+    of_days = parts.between * (1 - known) + of_usual * (1 - known) ** 2
+    of_shape = parts.within * float(wave @ parts.shape.spread @ wave)
+    variance = of_days + max(parts.within - own, 0.0) + now + of_shape
+    by_days = of_days / variance if parts.between > 0 else 0.0
+    freedom = 1 / (by_days**2 / (parts.days.size - 1) + (1 - by_days) ** 2 / parts.freedom)
+    centre = usual + moved + float(wave @ parts.shape.by)
+    return Expected(centre, math.sqrt(variance), max(FEWEST, freedom), by_day=True)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What levels are made of. shape: the waves of a day. days, sizes, means: each day, its windows, and their mean
+    beside the waves. within, between: the variances of windows and of days. freedom: of the first."""
+
+    shape: "_Shape"
+    days: Places
+    sizes: Places
+    means: Floats
+    within: float
+    between: float
+    freedom: float
+
+
+def _split(levels: Floats, seconds: Floats) -> _Parts:
+    """Waves are fitted within days, as many as tell left-out days better; the two variances by analysis of variance
+    (Henderson 1953, method 1)."""
+    days, place, sizes = np.unique(day_of(seconds), return_inverse=True, return_counts=True)
+    waves = _waves(seconds, MOST_WAVES)
     many = _chosen(levels, waves, place, sizes)
     shape = _fit(levels, waves[:, :many], place, sizes)
     rest = levels - waves[:, :many] @ shape.by
     k, count = levels.size, days.size
-    within_freedom = max(FEWEST, float(k - count - many))
-    within = shape.unexplained / within_freedom
+    freedom = max(FEWEST, float(k - count - many))
+    within = shape.unexplained / freedom
     means = np.bincount(place, weights=rest) / sizes
     among = float(sizes @ (means - rest.mean()) ** 2) / (count - 1)
-    part = (k - float(sizes @ sizes) / k) / (count - 1)
-    between = max(0.0, (among - within) / part)
-    today = days == day_of(np.array([times.now]))[0]
-    others = 1 / np.maximum(between + within / sizes[~today], TINY)
-    usual, of_usual = float(means[~today] @ others / others.sum()), float(1 / others.sum())
-    seen = float(sizes[today].sum())
-    known = between / (between + within / seen) if seen and between > 0 else 0.0
-    moved = known * (float(means[today].sum()) - usual) if seen else 0.0
-    wave = _waves(np.array([times.now]), MOST_WAVES)[0, :many]
-    of_days = between * (1 - known) + of_usual * (1 - known) ** 2
-    of_shape = within * float(wave @ shape.spread @ wave)
-    variance = of_days + max(within - own, 0.0) + now + of_shape
-    by_days = of_days / variance if between > 0 else 0.0
-    freedom = max(FEWEST, 1 / (by_days**2 / (count - 1) + (1 - by_days) ** 2 / within_freedom))
-    return Expected(usual + moved + float(wave @ shape.by), math.sqrt(variance), freedom, by_day=True)
+    per_day = (k - float(sizes @ sizes) / k) / (count - 1)
+    return _Parts(shape, days, sizes, means, within, max(0.0, (among - within) / per_day), freedom)
 
 
 @dataclass(frozen=True, slots=True)
