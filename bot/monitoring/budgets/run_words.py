@@ -25,6 +25,10 @@ def lasts(one: Watched, run: Run, data: dict[str, Any]) -> str:
     if one.monitor.metric in _SHARES:
         said = _answers(one, percent(run.average))
         return f"{said} on average {since}, {length} (usually {percent(run.usual)}, now {percent(run.now)})"
+    if one.monitor.metric is MonitorMetric.MULTIVARIATE:
+        far = f"{number(run.average)} sigmas from the windows before on average, usually {number(run.usual)}"
+        what = data.get("what", "the columns belong together less than before")
+        return f"{one.model.name}: {what} {since}, {length} ({far})"
     side = "above" if run.average > run.usual else "below"
     if one.monitor.metric is MonitorMetric.ROW_COUNT:
         usual = f"{number(run.usual)} {_each(run.end.length)}"

@@ -32,8 +32,10 @@ FOLLOWED = frozenset(
         MonitorMetric.SCORE,
         MonitorMetric.CONFIDENCE,
         MonitorMetric.LATENCY,
+        MonitorMetric.MULTIVARIATE,
     }
 )
+ONE_SIDED = frozenset({MonitorMetric.LATENCY, MonitorMetric.MULTIVARIATE})
 WORTH_A_LOOK = 1.0
 """A smoothed score less surprising than this pages nobody, whatever the budget; its run isn't looked at."""
 
@@ -122,7 +124,7 @@ def _surprises(one: Watched, era: Sequence[Scored]) -> Floats:
     scores = np.array([each.score for each in era])
     learnt = era[-1].learnt
     common = 1 / (learnt + 1) if fixed and learnt else 0.0
-    return lasting_surprises(scores, one_sided=one.monitor.metric is MonitorMetric.LATENCY, common=common)
+    return lasting_surprises(scores, one_sided=one.monitor.metric in ONE_SIDED, common=common)
 
 
 def _eras(scores: Sequence[Scored]) -> list[tuple[int, int]]:

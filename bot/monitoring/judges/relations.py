@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from bot.data import Frame, ModelRows
-from bot.monitoring.finding import HARMLESS, Finding, State, surprise_of
+from bot.monitoring.finding import HARMLESS, SCORE, Finding, State, surprise_of
 from bot.monitoring.judges.features import features_of
 from bot.monitoring.judges.novelty import with_new_categories
 from bot.monitoring.judges.relation_causes import Columns, explained
@@ -15,14 +16,16 @@ from bot.monitoring.judges.terms import Terms
 from bot.monitoring.references import since_words
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window, times_of
+from bot.statistics.budget import normal_scores
 from bot.statistics.columns import Column, as_numbers, is_numeric
 from bot.statistics.faults.explain import explain_change
-from bot.statistics.relations.multivariate import MOST_ROWS, Multivariate, judge_multivariate
+from bot.statistics.relations.multivariate import MOST_ROWS, Multivariate, judge_multivariate, what_changed
 from bot.statistics.scores.harm import LEAST_HARM, answers_moved
 from bot.statistics.shortfall import Reason, Shortfall
 
 LABEL = "sigmas from the windows before"
 IN_ORDER, MOST_IN_ORDER = 0.99, 4000
+EVEN, LEAST_FARTHER = 0.5, 1.0
 
 
 def multivariate(one: Watched, rows: ModelRows, window: Window, terms: Terms) -> Finding:
@@ -97,10 +100,18 @@ def _finding(one: Watched, before: list[Window], judged: Multivariate, rows: int
             "auc": judged.auc,
             "broken": pairs,
             "moved": [moved.column for moved in judged.moved],
+            SCORE: _score(judged),
+            **({"what": what_changed(judged)} if judged.broken or judged.moved else {}),
             **({"beyond_mix": True} if judged.beyond_mix else {}),
             **({HARMLESS: True, "mixed": list(judged.mixed)} if judged.mixed else {}),
         },
     )
+
+
+def _score(judged: Multivariate) -> dict[str, Any]:
+    """Where the window lies by itself: farther than usual is above 0."""
+    score = float(normal_scores(2 * min(judged.chance, 1 - judged.chance), 1 if judged.chance < EVEN else -1))
+    return {"score": round(score, 6), "usual": judged.usual, "least": LEAST_FARTHER, "unit": ""}
 
 
 def _windows(one: Watched, frame: Frame, names: list[str], window: Window, terms: Terms) -> dict[Window, Columns]:

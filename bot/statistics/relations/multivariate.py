@@ -39,6 +39,9 @@ LEAST_EFFECT = 0.1
 SEED = 20261124
 Z95 = 1.96
 MOST_ALONE = 5
+NEAR = 0.05
+"""A window so seldom is told what changed, and whether by another mix, though it is inside the band: many of them in a
+row are a run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +50,15 @@ class Multivariate:
 
     distance: of its classifier's score, in standard deviations of ordinary windows. usual, limit: what the windows
     before have among themselves, and how far an ordinary one goes. before: the distance of each of them in the order
-    given, None where it has too few rows. effect: the same in standard deviations of rows (at
-    most 20). auc: the chance that a row of the window scores higher than one before, with its 95 % interval (lower,
-    upper) by the rows alone. p_value: of such a distance, one-sided; 1 where the effect is below the floor. broken:
-    pairs of columns that no longer belong together; moved: columns that differ by themselves; both the clearest first,
-    and empty inside the band. mix: the same window, where another mix of some columns alone makes the distance, judged
-    by the rows before in that mix; mixed: these columns, one where that is enough. windows: how many gave the band.
-    left_out: columns beyond the cap, or constant. answers: columns that follow the others. beyond_mix: the pairs no
-    longer belong together among rows of the same mix either, so that what moved is no excuse.
+    given, None where it has too few rows. effect: the same in standard deviations of rows (at most 20). auc: the chance
+    that a row of the window scores higher than one before, with its 95 % interval (lower, upper) by the rows alone.
+    p_value: of such a distance, one-sided; 1 where the effect is below the floor. chance: of one as far by either side,
+    whatever the effect. broken: pairs of columns that no longer belong together; moved: columns that differ by
+    themselves; both the clearest first, and empty well inside the band. mix: the same window, where another mix of some
+    columns alone makes the distance, judged by the rows before in that mix; mixed: these columns, one where that is
+    enough. windows: how many gave the band. left_out: columns beyond the cap, or constant. answers: columns that follow
+    the others. beyond_mix: the pairs no longer belong together among rows of the same mix either, so that what moved is
+    no excuse.
     """
 
     distance: float
@@ -66,6 +70,7 @@ class Multivariate:
     lower: float
     upper: float
     p_value: float
+    chance: float
     outside: bool
     broken: tuple[Broken, ...]
     moved: tuple[Moved, ...]
@@ -189,6 +194,7 @@ def _but_for_mix(judged: Multivariate, whole: _Held, alone: Iterable[_Held]) -> 
         limit=best.limit,
         effect=best.told.effect,
         p_value=best.p_value,
+        chance=_either(best.p_value),
         outside=False,
         broken=(),
         moved=(),
@@ -212,7 +218,9 @@ def _judged(
     outside = min(p_values) < rate
     side = sides[int(np.argmin(p_values))] if outside else sides[-1]
     now, limit = side.now, side.band.limit(rate)
-    broken, moved = explain_window(encoded, found, answers=answers) if outside else ((), ())
+    chance = _either(min(side.p_value(0.0) for side in sides), len(sides))
+    near = outside or chance < NEAR
+    broken, moved = explain_window(encoded, found, answers=answers) if near else ((), ())
     rows, earlier = float(found.sizes[-1]), float(found.sizes[:-1].sum())
     error = Z95 * math.sqrt((rows + earlier + 1) / (12 * rows * earlier))
     distances = iter(one.distance for one in side.before)
@@ -226,6 +234,7 @@ def _judged(
         lower=max(0.0, now.auc - error),
         upper=min(1.0, now.auc + error),
         p_value=min(1.0, len(sides) * min(p_values)),
+        chance=chance,
         outside=outside,
         broken=broken,
         moved=moved,
@@ -235,6 +244,11 @@ def _judged(
         sentence=_sentence(now, limit, broken, moved, outside=outside),
         answers=answers,
     )
+
+
+def _either(smallest: float, sides: int = 2) -> float:
+    """The chance of one so small among some (Sidak 1967)."""
+    return -math.expm1(sides * math.log1p(-min(smallest, 1 - 1e-12)))
 
 
 def _sampled(windows: Sequence[Mapping[str, Column]], most: int) -> list[Mapping[str, Column]]:
@@ -288,6 +302,11 @@ def _joined(windows: Sequence[Mapping[str, Column]], name: str) -> Column:
 def told_of(judged: Multivariate) -> str:
     """How far the window lies, to be read after what changed."""
     return _far(judged.distance, judged.limit)
+
+
+def what_changed(judged: Multivariate) -> str:
+    """Of a window far out or nearly so: what no longer belongs together, or moved by itself."""
+    return _what(judged.broken, judged.moved)
 
 
 def _far(distance: float, limit: float) -> str:
