@@ -16,7 +16,7 @@ from bot.monitoring.judges.terms import Terms
 from bot.monitoring.references import since_words
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window, times_of
-from bot.statistics.budget import normal_scores
+from bot.statistics.budget import CUT, normal_scores
 from bot.statistics.columns import Column, as_numbers, is_numeric
 from bot.statistics.faults.explain import explain_change
 from bot.statistics.relations.multivariate import MOST_ROWS, Multivariate, judge_multivariate, what_changed
@@ -111,7 +111,7 @@ def _finding(one: Watched, before: list[Window], judged: Multivariate, rows: int
 def _score(judged: Multivariate) -> dict[str, Any]:
     """Where the window lies by itself: farther than usual is above 0."""
     score = float(normal_scores(2 * min(judged.chance, 1 - judged.chance), 1 if judged.chance < EVEN else -1))
-    return {"score": round(score, 6), "usual": judged.usual, "least": LEAST_FARTHER, "unit": ""}
+    return {"score": round(max(score, -CUT), 6), "usual": judged.usual, "least": LEAST_FARTHER, "unit": ""}
 
 
 def _windows(one: Watched, frame: Frame, names: list[str], window: Window, terms: Terms) -> dict[Window, Columns]:

@@ -6,12 +6,13 @@ pooled past of like monitors, starts from the exact one, and is called certified
 """
 
 from bot.statistics.budget.episodes import episode_peaks, episodes
-from bot.statistics.budget.lasting import MEMORY, lasting_surprises, normal_scores, run_begin
+from bot.statistics.budget.lasting import CUT, MEMORY, lasting_surprises, normal_scores, run_begin
 from bot.statistics.budget.limit import Limit, Pool, pool_limit
 from bot.statistics.budget.promise import Kept, Realised, rate_interval, realised
 from bot.statistics.budget.split import Group, Share, split
 
 __all__ = [
+    "CUT",
     "MEMORY",
     "Group",
     "Kept",

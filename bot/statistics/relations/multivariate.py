@@ -53,12 +53,12 @@ class Multivariate:
     given, None where it has too few rows. effect: the same in standard deviations of rows (at most 20). auc: the chance
     that a row of the window scores higher than one before, with its 95 % interval (lower, upper) by the rows alone.
     p_value: of such a distance, one-sided; 1 where the effect is below the floor. chance: of one as far by either side,
-    whatever the effect. broken: pairs of columns that no longer belong together; moved: columns that differ by
-    themselves; both the clearest first, and empty well inside the band. mix: the same window, where another mix of some
-    columns alone makes the distance, judged by the rows before in that mix; mixed: these columns, one where that is
-    enough. windows: how many gave the band. left_out: columns beyond the cap, or constant. answers: columns that follow
-    the others. beyond_mix: the pairs no longer belong together among rows of the same mix either, so that what moved is
-    no excuse.
+    however small the effect; 1 where rows lie no farther out than those before. broken: pairs of columns that no longer
+    belong together; moved: columns that differ by themselves; both the clearest first, and empty well inside the band.
+    mix: the same window, where another mix of some columns alone makes the distance, judged by the rows before in that
+    mix; mixed: these columns, one where that is enough. windows: how many gave the band. left_out: columns beyond the
+    cap, or constant. answers: columns that follow the others. beyond_mix: the pairs no longer belong together among
+    rows of the same mix either, so that what moved is no excuse.
     """
 
     distance: float

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from bot.catalog.kinds import AlertKind, AlertRole
 from bot.catalog.monitors import Monitor
+from bot.monitoring.budgets.runs import scored
 from bot.monitoring.finding import State
 from bot.monitoring.judges.judging import judge
 from bot.monitoring.judges.terms import Terms
@@ -68,6 +69,27 @@ def test_the_segment_of_a_wrong_join_is_named():
     assert finding.segment == "origin=EWR"
     assert finding.sentence.endswith("; it is so at origin=EWR")
     assert finding.affected in {"38 %", "39 %", "40 %", "41 %", "42 %"}
+
+
+def test_what_is_looser_hour_after_hour_is_seen_by_its_run():
+    columns = air(44)
+    rng = np.random.default_rng(3)
+    looser = columns["air_time"] + 8 * rng.normal(size=columns["at"].size)
+    columns["air_time"] = np.where(since(columns, START + 34 * HOUR), looser, columns["air_time"])
+    past, findings = [], []
+    for hour in range(30, 40):
+        terms = Terms(alarm_rate=1e-6, lasting_rate=0.01, scored=tuple(past))
+        findings.append(found(columns, hour, monitor={**TOGETHER, "baseline": 30}, terms=terms))
+        window = Window(START + hour * HOUR, START + (hour + 1) * HOUR)
+        past.append(scored(window, findings[-1].value, findings[-1].data))
+    fired = [at for at, one in enumerate(findings) if one.state is State.FIRING]
+    assert fired
+    assert fired[0] > 4
+    first = findings[fired[0]]
+    assert first.value < first.upper
+    assert first.onset >= START + 34 * HOUR
+    assert " since 3 Nov 1" in first.sentence
+    assert " sigmas from the windows before on average, usually " in first.sentence
 
 
 def test_it_learns_until_it_has_windows_enough():
