@@ -11,7 +11,7 @@ from bot.monitoring.judges.sides import Mask, Sides
 from bot.statistics.columns import Column, Floats, category_text, count_categories
 from bot.statistics.groups import code_both
 from bot.statistics.relations.broken import Broken, changed_words, culprit
-from bot.statistics.relations.multivariate import Multivariate, explain_part, told_of
+from bot.statistics.relations.multivariate import NEAR, Multivariate, explain_part, told_of
 from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import percent
 
@@ -52,7 +52,8 @@ def _new_version(sides: Sides, kept: Sequence[str], judged: Multivariate, judge:
     others = ~_is_there(sides.now.columns[column], name)
     left = judge({each: sides.now.columns[each][others] for each in kept}) if others.any() else None
     if isinstance(left, Multivariate):
-        return None if left.outside else name
+        as_before = not left.outside and (judged.outside or left.chance >= NEAR)
+        return name if as_before else None
     inputs = {one.column for one in judged.moved} - {*judged.answers}
     pairs = [{one.first, one.second} for one in judged.broken]
     return name if not inputs and all(pair & {*judged.answers} for pair in pairs) else None

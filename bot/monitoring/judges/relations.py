@@ -19,7 +19,13 @@ from bot.monitoring.windows import Window, times_of
 from bot.statistics.budget import CUT, normal_scores
 from bot.statistics.columns import Column, as_numbers, is_numeric
 from bot.statistics.faults.explain import explain_change
-from bot.statistics.relations.multivariate import MOST_ROWS, Multivariate, judge_multivariate, what_changed
+from bot.statistics.relations.multivariate import (
+    MOST_ROWS,
+    Multivariate,
+    judge_multivariate,
+    told_of,
+    what_changed,
+)
 from bot.statistics.scores.harm import LEAST_HARM, answers_moved
 from bot.statistics.shortfall import Reason, Shortfall
 
@@ -61,10 +67,19 @@ def multivariate(one: Watched, rows: ModelRows, window: Window, terms: Terms) ->
         judged = judged.mix
     finding = _finding(one, list(before), judged, now.rows, f"{judged.windows} windows before")
     finding = replace(finding, reference=f"{finding.reference}{since_words(terms.comparison)}")
-    if not judged.outside:
+    if not (judged.outside or judged.broken or judged.moved):
         return finding
     sides = Sides(one, rows, window, then, now, "")
-    return explained(finding, sides, judged, list(before.values()), judge)
+    said = f"{one.model.name}: {what_changed(judged)} {told_of(judged)}"
+    told = explained(replace(finding, sentence=said), sides, judged, list(before.values()), judge)
+    return told if judged.outside else _kept_for_its_run(finding, told, judged)
+
+
+def _kept_for_its_run(finding: Finding, told: Finding, judged: Multivariate) -> Finding:
+    """An ordinary window, with what would be said of it by the run that it may end."""
+    what = told.sentence.partition(": ")[2].replace(f" {told_of(judged)}", "")
+    data = {**told.data, "what": what}
+    return replace(finding, feature=told.feature, segment=told.segment, affected=told.affected, data=data)
 
 
 def _harmless(one: Watched, mixed: Sequence[str], then: Frame, now: Frame) -> bool:
@@ -101,7 +116,6 @@ def _finding(one: Watched, before: list[Window], judged: Multivariate, rows: int
             "broken": pairs,
             "moved": [moved.column for moved in judged.moved],
             SCORE: _score(judged),
-            **({"what": what_changed(judged)} if judged.broken or judged.moved else {}),
             **({"beyond_mix": True} if judged.beyond_mix else {}),
             **({HARMLESS: True, "mixed": list(judged.mixed)} if judged.mixed else {}),
         },

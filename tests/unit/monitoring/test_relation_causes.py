@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from bot.monitoring.finding import HARMLESS, State
+from bot.monitoring.judges.terms import Terms
 from tests.unit.monitoring.flights import HOUR, START, since
 from tests.unit.monitoring.test_relations import FEATURES, air, found, wrongly_joined
 
@@ -75,6 +76,19 @@ def test_a_new_version_that_answers_otherwise_is_the_cause(share):
     assert finding.state is State.FIRING
     assert (finding.feature, finding.segment) == ("version", "version=v2")
     assert finding.sentence.startswith("eta: version v2 answers otherwise than those before: ")
+
+
+def test_an_ordinary_window_keeps_what_its_run_would_say():
+    columns = answered()
+    hit = since(columns, LAST) & (np.random.default_rng(3).random(columns["at"].size) < 0.3)
+    columns["version"][hit] = "v2"
+    columns["score"][hit] = scores({name: values[::-1] for name, values in columns.items()})[hit]
+    finding = found(columns, terms=Terms(alarm_rate=1e-9), **LEARNT)
+    assert finding.state is State.OK
+    assert finding.sentence.startswith("eta: the columns belong together as before (")
+    assert finding.data["what"].startswith("version v2 answers otherwise than those before: ")
+    assert "sigmas" not in finding.data["what"]
+    assert finding.segment == "version=v2"
 
 
 def test_a_version_that_came_with_a_wrong_join_is_not_its_cause():
