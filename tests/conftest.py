@@ -18,6 +18,11 @@ settings.register_profile("muster", deadline=None, derandomize=True, print_blob=
 settings.load_profile("muster")
 
 
+def pytest_collection_modifyitems(items):
+    """The longest first: at the end they would run alone, while the other workers have nothing left."""
+    items.sort(key=lambda item: "e2e" not in item.path.parts)
+
+
 @pytest.fixture(scope="session")
 def postgres_databases():
     reason = postgres.missing()
