@@ -1,14 +1,14 @@
 """Columns and categories that came, went or changed their type."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from bot.charts import bars
 from bot.checks.contract import MOST_ROWS, CheckResult
 from bot.checks.registry import Question
-from bot.checks.windows import Sides, read_sides
+from bot.checks.windows import Read, Sides, read_sides, scanned
 from bot.statistics.columns import Column, as_numbers, count_categories, is_numeric
 from bot.statistics.distances import ks_exact
 from bot.statistics.rates import count_nulls
@@ -43,8 +43,12 @@ def run(question: Question) -> CheckResult:
         return counted
     against = counted.against
     assert against is not None
-    now = rows.window("predictions", counted.start, counted.end, most=MOST_READ)
-    then = rows.window(against.part, against.start, against.end, most=MOST_READ)
+    reads: list[Read] = [
+        ("predictions", counted.start, counted.end, rows.columns("predictions")),
+        (against.part, against.start, against.end, rows.columns(against.part)),
+    ]
+    counted = replace(counted, notes=(*counted.notes, *scanned(question, reads)))
+    now, then = (rows.window(part, start, end, most=MOST_READ) for part, start, end, _ in reads)
     apart = {question.rows.data.time}
     here = {name: column for name, column in now.columns.items() if name not in apart and not _empty(column)}
     there = {name: column for name, column in then.columns.items() if name not in apart and not _empty(column)}

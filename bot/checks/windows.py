@@ -120,9 +120,11 @@ def read_sides(question: Question, columns: Sequence[str], *, most: int | None =
     rows, against = question.rows, against_of(question, start, end)
     wanted = list(dict.fromkeys(columns))
     known = set(rows.columns(against.part))
-    notes = (*notes, *_scanned(question, start, end, against, [name for name in wanted if name in known]))
+    kept = [name for name in wanted if name in known]
+    reads = [("predictions", start, end, kept), (against.part, against.start, against.end, kept)]
+    notes = (*notes, *scanned(question, reads))
     now = rows.window("predictions", start, end, wanted, most=most)
-    then = rows.window(against.part, against.start, against.end, [name for name in wanted if name in known], most=most)
+    then = rows.window(against.part, against.start, against.end, kept, most=most)
     now, then = _as_quantities(now, then)
     reference = against.words
     sides = Sides(now, then, reference, start, end, (*notes, *now.notes), against)
@@ -148,15 +150,13 @@ def _as_quantities(now: Frame, then: Frame) -> tuple[Frame, Frame]:
     return replace(now, columns=columns[0]), replace(then, columns=columns[1])
 
 
-def _scanned(
-    question: Question, start: datetime, end: datetime, against: Against, columns: Sequence[str]
-) -> tuple[str, ...]:
-    """Say what a large read takes; refuse one beyond the limit before it starts."""
+Read = tuple[Part, datetime | None, datetime | None, Sequence[str]]
+
+
+def scanned(question: Question, reads: Sequence[Read]) -> tuple[str, ...]:
+    """Say what large reads take together; refuse what is beyond the limit before it starts."""
     rows = question.rows
-    scans = [
-        rows.scan("predictions", start, end, columns),
-        rows.scan(against.part, against.start, against.end, columns),
-    ]
+    scans = [rows.scan(*read) for read in reads]
     size = sum(one.size for one in scans if one)
     if size > rows.limits.scan_gib * GIB:
         raise BotError(

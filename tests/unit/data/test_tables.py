@@ -343,11 +343,12 @@ def test_what_a_window_takes_is_known_beforehand(tables, files, table_url):
         assert found.size == pytest.approx(found.of / 4, rel=0.01)
 
 
-def test_a_check_that_would_read_too_much_is_refused_before_it_starts(files):
-    check, _ = CHECKS.read_line("null_rate")
+@pytest.mark.parametrize("name", ["null_rate", "duplicates", "fit_to_train", "schema", "since_when"])
+def test_a_check_that_would_read_too_much_is_refused_before_it_starts(files, name):
+    check, _ = CHECKS.read_line(name)
     limits = Limits(scan_gib=1e-6)
     one = Model(name="eta", data=files.data)
-    asked = CheckRequest(check.name, {"window": "1h"}, "eta", END)
+    asked = CheckRequest(name, {"window": "1h"}, "eta", END)
     found = run_check(check, asked, one, base=files.base, limits=limits, isolated=False)
     assert found.verdict == "not configured"
     assert "`limits.scan_gib` in muster.yaml allows 1e-06 GiB" in found.sentence
