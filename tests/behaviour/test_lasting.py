@@ -284,3 +284,9 @@ def test_days_are_said_as_days_and_units_where_there_are_some():
     assert lasts(watching(**SHARE_OF), share, {}) == (
         "eta calls 10 % of flights late on average since 2 Nov, for 6 days (usually 20 %, now 12 %)"
     )
+    of_a_day = replace(share, begin=share.end)
+    apart = {"what": "carrier no longer belongs with origin"}
+    assert lasts(watching(metric="multivariate", baseline=20), of_a_day, apart) == (
+        "eta: carrier no longer belongs with origin since 7 Nov, for a day"
+        " (0.1 sigmas from the windows before on average, usually 0.2)"
+    )

@@ -57,6 +57,8 @@ def _answers(one: Watched, share: str) -> str:
 
 
 def _length(stretch: timedelta) -> str:
+    if stretch == DAY:
+        return "a day"
     for unit, word in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
         count = stretch / unit
         if count >= (2 if unit > MINUTE else 0) and count == round(count):
