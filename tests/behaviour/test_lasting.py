@@ -287,6 +287,6 @@ def test_days_are_said_as_days_and_units_where_there_are_some():
     of_a_day = replace(share, begin=share.end)
     apart = {"what": "carrier no longer belongs with origin"}
     assert lasts(watching(metric="multivariate", baseline=20), of_a_day, apart) == (
-        "eta: carrier no longer belongs with origin since 7 Nov, for a day"
+        "eta: since 7 Nov, for a day: carrier no longer belongs with origin"
         " (0.1 sigmas from the windows before on average, usually 0.2)"
     )

@@ -28,7 +28,7 @@ def lasts(one: Watched, run: Run, data: dict[str, Any]) -> str:
     if one.monitor.metric is MonitorMetric.MULTIVARIATE:
         far = f"{number(run.average)} sigmas from the windows before on average, usually {number(run.usual)}"
         what = data.get("what", "the columns belong together less than before")
-        return f"{one.model.name}: {what} {since}, {length} ({far})"
+        return f"{one.model.name}: {since}, {length}: {what} ({far})"
     side = "above" if run.average > run.usual else "below"
     if one.monitor.metric is MonitorMetric.ROW_COUNT:
         usual = f"{number(run.usual)} {_each(run.end.length)}"
