@@ -13,6 +13,7 @@ from bot.checks.catalogue import CHECKS
 from bot.checks.contract import CheckRequest
 from bot.checks.runner import run_check
 from bot.data import DataError, OutcomeColumn, open_model
+from bot.data.database import ModelTables
 from bot.statistics.drift import fit_frame
 
 SEED = 20261123
@@ -283,12 +284,12 @@ def test_an_address_that_is_none_and_a_driver_that_is_missing(tmp_path, monkeypa
 
 
 def asked(source, statement):
-    with source._reading("predictions") as connection:
+    with ModelTables(source.data, source.limits).reading("predictions") as connection:
         return connection.execute(text(statement)).scalar_one()
 
 
 def killed(source, url):
-    with source._reading("predictions") as connection:
+    with ModelTables(source.data, source.limits).reading("predictions") as connection:
         pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
         killer = create_engine(url)
         with killer.connect() as other:
