@@ -112,7 +112,8 @@ def tell(found: Moments, at: int, kinds: Sequence[NDArray[np.intp]], against: "A
         if rows.start == rows.stop:
             continue
         rest, size = found.without(at, fold)
-        gap, uncertain = rest - against.reference, found.variance * (1 / size + against.fewer) + against.spread
+        gap, noise = rest - against.reference, found.variance * (1 / size + against.fewer)
+        uncertain = noise + against.spread + (found.of_one / size) ** 2
         for told, only in zip(each, kinds, strict=True):
             best, by = _weights(gap[only], found.variance[only], uncertain[only])
             now = found.scores(found.matrix[rows].T, only[best], by)

@@ -26,13 +26,15 @@ FARTHEST = 3.5
 class Encoded:
     """matrix: shape (rows, width), each column with mean 0 and spread 1 on the reference. names: the columns encoded.
     starts: where each begins in the matrix, and its end, shape (names + 1,). left_out: beyond the cap, or constant.
-    numeric: whether a column is a number, which is its first in the matrix."""
+    numeric: whether a column is a number, which is its first in the matrix. flags: shape (width,), the columns of the
+    matrix that are one of two values."""
 
     matrix: Matrix
     names: tuple[str, ...]
     starts: NDArray[np.intp]
     left_out: tuple[str, ...]
     numeric: tuple[bool, ...]
+    flags: Flags
 
     @property
     def owner(self) -> NDArray[np.intp]:
@@ -64,6 +66,7 @@ def encode(rows: Mapping[str, Column], reference: Flags, *, most: int = MOST_COL
         np.cumsum([0, *(part.shape[1] for part in parts)]),
         tuple(without),
         tuple(not is_text[name] for name in names),
+        ((matrix == matrix.min(axis=0, initial=np.inf)) | (matrix == matrix.max(axis=0, initial=-np.inf))).all(axis=0),
     )
 
 

@@ -27,7 +27,8 @@ class Moments:
     matrix: the encoded columns, then how far columns are from what others let expect (`_unexplained`). of: which window
     a row is in. sums: shape (windows, folds, moments). first, second: the columns of
     the matrix a moment is the product of; second is -1 where it is the mean of the first. variance: of a row's moment,
-    on the reference. encoded: how many columns of the matrix come first; expected: for each of the others, which column
+    on the reference. of_one: by how much a row may move the sum of two rare values that seldom come together, else 0.
+    encoded: how many columns of the matrix come first; expected: for each of the others, which column
     is expected from which, None: from all others.
     """
 
@@ -39,6 +40,7 @@ class Moments:
     first: NDArray[np.intp]
     second: NDArray[np.intp]
     variance: Floats
+    of_one: Floats
     encoded: int
     expected: tuple[tuple[int, int | None], ...]
     order: NDArray[np.intp]
@@ -114,9 +116,11 @@ def moments_of(encoded: Encoded, of: NDArray[np.intp], past: int) -> Moments:
     of_products = (squares[:, :width].T @ squares[:, :width])[left, right] / len(reference)
     of_columns = squares.mean(axis=0, dtype=np.float64)
     variance = np.maximum(np.concatenate([of_columns, of_products]) - mean**2, LEAST_VARIANCE)
+    largest = np.where(encoded.flags, np.abs(matrix).max(axis=0, initial=0.0), 0.0)
+    of_one = np.concatenate([np.zeros(wide), largest[left] * largest[right]])
     first = np.concatenate([np.arange(wide), left])
     second = np.concatenate([np.full(wide, -1), right])
-    return Moments(extended, of, edges, sums, counts, first, second, variance, width, expected, order)
+    return Moments(extended, of, edges, sums, counts, first, second, variance, of_one, width, expected, order)
 
 
 @dataclass(frozen=True, slots=True)
