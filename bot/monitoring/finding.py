@@ -10,7 +10,7 @@ from bot.core.payload import clean_text
 from bot.statistics.budget import normal_scores
 
 SENTENCE, NAME = 600, 300
-ASKED, SCORE, LASTING = "asked_by", "score", "lasting"
+ASKED, SCORE, LASTING, WHAT = "asked_by", "score", "lasting", "what"
 """What is kept with a finding: who asked for it, where the window lies by itself, and the run of windows it ends."""
 SMALLEST = 1e-300
 HARMLESS = "harmless"

@@ -15,7 +15,7 @@ from bot.monitoring.budgets.run_words import lasts
 from bot.monitoring.budgets.runs import Run, follows, run_of, run_surprises
 from bot.monitoring.explain import explain, find
 from bot.monitoring.finding import LASTING, State
-from bot.monitoring.judges.terms import Scored
+from bot.monitoring.judges.terms import Scored, What
 from bot.monitoring.pictures import chart_of
 from bot.monitoring.rehearsal import episodes, rehearse
 from bot.monitoring.watched import Watched
@@ -285,8 +285,9 @@ def test_days_are_said_as_days_and_units_where_there_are_some():
         "eta calls 10 % of flights late on average since 2 Nov, for 6 days (usually 20 %, now 12 %)"
     )
     of_a_day = replace(share, begin=share.end)
-    apart = {"what": "carrier no longer belongs with origin"}
-    assert lasts(watching(metric="multivariate", baseline=20), of_a_day, apart) == (
+    apart = What(said="carrier no longer belongs with origin", feature="carrier", segment=None, affected=None)
+    told = replace(of_a_day, what=apart)
+    assert lasts(watching(metric="multivariate", baseline=20), told, {}) == (
         "eta: since 7 Nov, for a day: carrier no longer belongs with origin"
         " (0.1 sigmas from the windows before on average, usually 0.2)"
     )

@@ -25,6 +25,9 @@ def with_what_lasts(one: Watched, finding: Finding, window: Window, terms: Terms
     run = run_of(one, [*terms.scored, now]) if now is not None else None
     if run is None or not run.matters or run.surprise < -math.log10(terms.rate_of_runs):
         return finding
+    if run.what is not None:
+        told = run.what
+        finding = replace(finding, feature=told["feature"], segment=told["segment"], affected=told["affected"])
     return replace(
         finding,
         state=State.FIRING,

@@ -135,7 +135,7 @@ def _state(
     team: str, name: str, members: Sequence[Watched], past: Sequence[Floats], budget: float, *, lasting: bool = False
 ) -> PoolState:
     per_week = tuple(WEEK / one.step for one in members)
-    limit = pool_limit(Pool(tuple(past), per_week, budget))
+    limit = pool_limit(Pool(tuple(past), per_week, budget, singly=not lasting))
     return PoolState(team, name, tuple(one.key for one in members), limit, lasting)
 
 

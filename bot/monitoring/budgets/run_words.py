@@ -27,7 +27,7 @@ def lasts(one: Watched, run: Run, data: dict[str, Any]) -> str:
         return f"{said} on average {since}, {length} (usually {percent(run.usual)}, now {percent(run.now)})"
     if one.monitor.metric is MonitorMetric.MULTIVARIATE:
         far = f"{number(run.average)} sigmas from the windows before on average, usually {number(run.usual)}"
-        what = data.get("what", "the columns belong together less than before")
+        what = run.what["said"] if run.what else "the columns belong together less than before"
         return f"{one.model.name}: {since}, {length}: {what} ({far})"
     side = "above" if run.average > run.usual else "below"
     if one.monitor.metric is MonitorMetric.ROW_COUNT:

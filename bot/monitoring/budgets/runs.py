@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from bot.catalog.monitors import MonitorMetric, Reference
-from bot.monitoring.finding import ASKED, LASTING, SCORE
-from bot.monitoring.judges.terms import Scored
+from bot.monitoring.finding import ASKED, LASTING, SCORE, WHAT
+from bot.monitoring.judges.terms import Scored, What
 from bot.monitoring.references import reference_of
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
@@ -44,7 +44,8 @@ WORTH_A_LOOK = 1.0
 class Run:
     """What the newest of some windows ends. usual: what was expected when it began; average: of its windows since.
 
-    matters: the average is far enough from the usual to matter to anybody.
+    matters: the average is far enough from the usual to matter to anybody. what: what changed in the newest of them
+    that tells.
     """
 
     surprise: float
@@ -54,6 +55,7 @@ class Run:
     average: float
     now: float
     matters: bool
+    what: What | None = None
 
     @property
     def windows(self) -> int:
@@ -71,8 +73,8 @@ def scored(window: Window, value: float | None, data: Mapping[str, Any]) -> Scor
     kept = data.get(SCORE)
     if not kept or value is None or kept["score"] is None:
         return None
-    learnt = len(data.get("before", ()))
-    return Scored(window, kept["score"], value, kept["usual"], kept["least"] or 0.0, learnt, kept.get("since"))
+    learnt, since = len(data.get("before", ())), kept.get("since")
+    return Scored(window, kept["score"], value, kept["usual"], kept["least"] or 0.0, learnt, since, data.get(WHAT))
 
 
 def kept_scores(results: Iterable[MonitorResult], left_out: Callable[[Window], bool]) -> list[Scored]:
@@ -99,7 +101,8 @@ def run_of(one: Watched, scores: Sequence[Scored]) -> Run | None:
     usual, average = part[0].usual, float(np.mean(values))
     side = math.copysign(1.0, era[-1].score)
     matters = side * (average - usual) >= max(part[0].least, math.ulp(usual))
-    return Run(surprise, part[0].window, era[-1].window, usual, average, era[-1].value, matters)
+    what = next((each.what for each in reversed(part) if each.what and not math.isnan(each.score)), None)
+    return Run(surprise, part[0].window, era[-1].window, usual, average, era[-1].value, matters, what)
 
 
 def run_surprises(one: Watched, scores: Sequence[Scored]) -> Floats:

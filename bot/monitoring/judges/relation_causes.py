@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from bot.monitoring.finding import Finding
-from bot.monitoring.judges.cause import locate
+from bot.monitoring.judges.cause import Changed, locate, place_of
 from bot.monitoring.judges.sides import Mask, Sides
-from bot.statistics.columns import Column, Floats, category_text, count_categories
+from bot.statistics.columns import Column, Floats, as_numbers, category_text, count_categories, is_numeric
 from bot.statistics.groups import code_both
 from bot.statistics.relations.broken import Broken, changed_words, culprit
 from bot.statistics.relations.multivariate import NEAR, Multivariate, explain_part, told_of
@@ -29,9 +29,11 @@ def explained(finding: Finding, sides: Sides, judged: Multivariate, before: Sequ
     version = _new_version(sides, list(before[0]), judged, judge)
     if version is not None:
         return _of_version(finding, sides, judged, version)
-    if judged.mix is not None:
-        return _of_mix(finding, sides, judged.mix)
-    return _placed(finding, sides, judged, before)
+    told = _of_mix(finding, sides, judged.mix) if judged.mix is not None else finding
+    moved = _moved_in_a_segment(told, sides, judged)
+    if moved is not None:
+        return moved
+    return told if judged.mix is not None else _placed(finding, sides, judged, before)
 
 
 def _new_version(sides: Sides, kept: Sequence[str], judged: Multivariate, judge: Judge) -> str | None:
@@ -79,6 +81,38 @@ def _of_mix(finding: Finding, sides: Sides, mix: Multivariate) -> Finding:
     first = mix.mixed[0] if len(mix.mixed) == 1 else None
     sentence = f"{sides.one.model.name}: {mix.sentence}; the answers moved with it"
     return replace(finding, sentence=sentence, feature=first, data={**finding.data, "mixed": list(mix.mixed)})
+
+
+def _moved_in_a_segment(finding: Finding, sides: Sides, judged: Multivariate) -> Finding | None:
+    """A column that moved in one segment alone, which its relation with the column of the segment shows as well."""
+    segments = {*sides.one.data.segments}
+    pairs = [(one.first, one.second) for one in judged.broken if one.second is not None]
+    beside = [name for pair in pairs if {*pair} & segments for name in pair if name not in segments]
+    moved = [*(one.column for one in judged.moved), *(judged.mix.mixed if judged.mix else ()), *beside]
+    for name in dict.fromkeys(moved):
+        if name in segments or name in judged.answers:
+            continue
+        place = place_of(sides, name, _as_changed(sides, name))
+        if place.name is not None:
+            rest = finding.sentence.partition(": ")[2]
+            sentence = f"{sides.one.model.name}: {name} moved at {place.name} alone; {rest}"
+            share = percent(float(np.mean(place.now)))
+            return replace(finding, sentence=sentence, feature=name, segment=place.name, affected=share)
+    return None
+
+
+def _as_changed(sides: Sides, name: str) -> Changed:
+    """The column itself, of numbers; else whether it holds the value whose share moved most."""
+    then, now = sides.then.columns[name], sides.now.columns[name]
+    if is_numeric(then) and is_numeric(now):
+        return Changed(as_numbers(then), as_numbers(now), None)
+    (was, _), (is_now, _) = count_categories(then), count_categories(now)
+    value = max({*was, *is_now}, key=lambda one: (abs(_share(is_now, one) - _share(was, one)), one))
+    return Changed(_is_there(then, value), _is_there(now, value), None)
+
+
+def _share(counts: Mapping[str, int], name: str) -> float:
+    return counts.get(name, 0) / max(1, sum(counts.values()))
 
 
 def _placed(finding: Finding, sides: Sides, judged: Multivariate, before: Sequence[Columns]) -> Finding:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from bot.data import Frame, ModelRows
-from bot.monitoring.finding import HARMLESS, SCORE, Finding, State, surprise_of
+from bot.monitoring.finding import HARMLESS, SCORE, WHAT, Finding, State, surprise_of
 from bot.monitoring.judges.features import features_of
 from bot.monitoring.judges.novelty import with_new_categories
 from bot.monitoring.judges.relation_causes import Columns, explained
 from bot.monitoring.judges.sides import Sides, no_rows, stamps_of
-from bot.monitoring.judges.terms import Terms
+from bot.monitoring.judges.terms import Terms, What
 from bot.monitoring.references import since_words
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window, times_of
@@ -77,9 +77,9 @@ def multivariate(one: Watched, rows: ModelRows, window: Window, terms: Terms) ->
 
 def _kept_for_its_run(finding: Finding, told: Finding, judged: Multivariate) -> Finding:
     """An ordinary window, with what would be said of it by the run that it may end."""
-    what = told.sentence.partition(": ")[2].replace(f" {told_of(judged)}", "")
-    data = {**told.data, "what": what}
-    return replace(finding, feature=told.feature, segment=told.segment, affected=told.affected, data=data)
+    said = told.sentence.partition(": ")[2].replace(f" {told_of(judged)}", "")
+    what = What(said=said, feature=told.feature, segment=told.segment, affected=told.affected)
+    return replace(finding, data={**told.data, WHAT: what})
 
 
 def _harmless(one: Watched, mixed: Sequence[str], then: Frame, now: Frame) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypedDict
 
 from bot.monitoring.references import Comparison
 from bot.monitoring.windows import Window
@@ -15,12 +16,22 @@ def learns_from_all(_window: Window) -> bool:
     return False
 
 
+class What(TypedDict):
+    """What changed in a window that is ordinary by itself, as it is kept with it."""
+
+    said: str
+    feature: str | None
+    segment: str | None
+    affected: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Scored:
     """A window that was judged, and where it lay by itself.
 
     score: normal, with its side; NaN where it is no part of a run. usual: what was expected of its value. least: the
-    smallest change that matters. learnt: windows it was judged by. since: where the baseline of these begins.
+    smallest change that matters. learnt: windows it was judged by. since: where the baseline of these begins. what:
+    what would be said of a run that it is part of, where that was looked for.
     """
 
     window: Window
@@ -30,6 +41,7 @@ class Scored:
     least: float
     learnt: int
     since: str | None
+    what: "What | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The limit of like monitors that share a budget: how surprising a window of any of them must be to page."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,12 +22,14 @@ class Pool:
     """The past of like monitors that share a budget.
 
     surprises: of each monitor, in the order of its windows, NaN where a window said nothing. per_week: windows each
-    judges a week. budget: false pages a week of all of them together.
+    judges a week. budget: false pages a week of all of them together. singly: each window is judged by itself, not a
+    run of them, whose pages are fewer than the chance of each lets expect.
     """
 
     surprises: tuple[Floats, ...]
     per_week: tuple[float, ...]
     budget: float
+    singly: bool = False
 
     @property
     def judged(self) -> int:
@@ -78,17 +81,21 @@ class Limit:
 def pool_limit(pool: Pool) -> Limit:
     """The limit at which the pool pages falsely as often as its budget. Raises ValueError for a pool without monitors.
 
-    Surprises that are infinite are left out, as are windows that said nothing.
+    Surprises that are infinite are left out, as are windows that said nothing. A past too short to certify a limit may
+    only make that of single windows stricter than an exact model's: a few calm weeks are no evidence that it is lax.
     """
     if pool.windows <= 0 or not 0 < pool.budget < math.inf:
         raise ValueError("A pool has one monitor or more, each with windows, and a budget above 0.")
     past = [one[np.isfinite(one)] for one in pool.surprises]
     weeks = pool.weeks
+    exact = max(0.0, math.log10(pool.windows / pool.budget))
     surprise = tail_of(past, pool.windows).limit(pool.budget)
-    beyond = sum(episodes(one, surprise) for one in past)
+    if pool.singly and surprise < exact and weeks < _wanted(_beyond(past, surprise), pool.budget):
+        surprise = exact
+    beyond = _beyond(past, surprise)
     return Limit(
         surprise=surprise,
-        exact=max(0.0, math.log10(pool.windows / pool.budget)),
+        exact=exact,
         budget=pool.budget,
         monitors=len(pool.per_week),
         weeks=weeks,
@@ -97,6 +104,10 @@ def pool_limit(pool: Pool) -> Limit:
         expected=beyond / weeks if weeks else 0.0,
         upper=rate_interval(beyond, weeks)[1],
     )
+
+
+def _beyond(past: Sequence[Floats], surprise: float) -> int:
+    return sum(episodes(one, surprise) for one in past)
 
 
 def _wanted(beyond: int, budget: float) -> float:

@@ -117,7 +117,7 @@ def tell(found: Moments, at: int, kinds: Sequence[NDArray[np.intp]], against: "A
         for told, only in zip(each, kinds, strict=True):
             best, by = _weights(gap[only], found.variance[only], uncertain[only])
             now = found.scores(found.matrix[rows].T, only[best], by)
-            told.append(_away(now, only[best], by, against, 1 / float(found.sizes[at])))
+            told.append(_away(now, only[best], by, against, 1 / float(found.sizes[at]), found.of_one[only[best]]))
     return [Told(*(float(one) for one in np.mean(told, axis=0))) for told in each]
 
 
@@ -198,7 +198,7 @@ class Usual:
 
 
 def _away(
-    now: Floats, places: NDArray[np.intp], by: Floats, against: Against, per_row: float
+    now: Floats, places: NDArray[np.intp], by: Floats, against: Against, per_row: float, of_one: Floats
 ) -> tuple[float, float, float]:
     """How far rows score from the others: in standard deviations of windows, and of rows; and the area under ROC."""
     then = against.rows(places, by)
@@ -206,7 +206,7 @@ def _away(
     of_rows = max(float(then.var()), (away / FARTHEST) ** 2, TINY)
     levels = (against.means[:, places] @ by)[against.others]
     between = max(0.0, float(levels.var(ddof=1)) - of_rows * against.per_row)
-    of_windows = between + of_rows * (per_row + against.fewer)
+    of_windows = between + of_rows * (per_row + against.fewer) + float(np.sum((by * of_one * per_row) ** 2))
     auc = _auc(now, then) if against.asks_auc else math.nan
     return away / math.sqrt(of_windows), away / math.sqrt(of_rows), auc
 

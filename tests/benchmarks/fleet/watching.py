@@ -13,7 +13,7 @@ from bot.data import open_model
 from bot.incidents.service import cause_weight
 from bot.monitoring.budgets.budget import alarm_rates
 from bot.monitoring.budgets.limits import Rates, pools, rates
-from bot.monitoring.finding import LASTING, SCORE, State
+from bot.monitoring.finding import LASTING, SCORE, WHAT, State
 from bot.monitoring.rehearsal import episodes, rehearse
 from bot.monitoring.service import firing
 from bot.monitoring.watched import watched
@@ -139,7 +139,7 @@ def _result(key, each):
         upper=finding.upper,
         surprise=finding.surprise,
         state=finding.state,
-        data={name: finding.data[name] for name in ("before", SCORE, LASTING) if name in finding.data},
+        data={name: finding.data[name] for name in ("before", SCORE, LASTING, WHAT) if name in finding.data},
         evaluated_at=each.window.end,
     )
 

@@ -56,6 +56,20 @@ def test_a_mix_that_moves_the_answers_pages_with_the_column_it_is_of():
     assert HARMLESS not in finding.data
 
 
+def test_a_mix_of_one_segment_is_placed_there():
+    columns = answered()
+    far = (columns["origin"] == "JFK") & (columns["distance"] > np.median(columns["distance"]))
+    last = np.flatnonzero(since(columns, LAST))
+    weights = 1.0 + 7.0 * far[last]
+    chosen = np.random.default_rng(9).choice(last, last.size, p=weights / weights.sum())
+    for name in columns.keys() - {"at"}:
+        columns[name][last] = columns[name][chosen]
+    finding = found(columns, segments=["origin", "carrier"], **LEARNT)
+    assert finding.state is State.FIRING
+    assert (finding.feature, finding.segment) == ("distance", "origin=JFK")
+    assert finding.sentence.startswith("eta: distance moved at origin=JFK alone; ")
+
+
 def test_a_number_that_is_filled_in_is_no_mix_though_the_answers_hardly_move():
     columns = answered()
     last = np.flatnonzero(since(columns, LAST))
@@ -86,9 +100,11 @@ def test_an_ordinary_window_keeps_what_its_run_would_say():
     finding = found(columns, terms=Terms(alarm_rate=1e-9), **LEARNT)
     assert finding.state is State.OK
     assert finding.sentence.startswith("eta: the columns belong together as before (")
-    assert finding.data["what"].startswith("version v2 answers otherwise than those before: ")
-    assert "sigmas" not in finding.data["what"]
-    assert finding.segment == "version=v2"
+    what = finding.data["what"]
+    assert what["said"].startswith("version v2 answers otherwise than those before: ")
+    assert "sigmas" not in what["said"]
+    assert (what["feature"], what["segment"]) == ("version", "version=v2")
+    assert finding.segment is None
 
 
 def test_a_version_that_came_with_a_wrong_join_is_not_its_cause():

@@ -62,6 +62,29 @@ def test_swapped_columns_are_named_as_what_moved():
     assert {one.column for one in found.moved} >= {"rooms", "twin"}
 
 
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_few_rows_of_two_rare_values_that_never_met_are_ordinary(rows):
+    rng = np.random.default_rng(5)
+    windows = [plans(rng, 700) for _ in range(21)]
+    for one in windows[:-1]:
+        one["plan"][one["site"] == "north"] = "basic"
+    for name, value in (("plan", "trial"), ("site", "north")):
+        windows[-1][name][:20] = "basic" if name == "plan" else "south"
+        windows[-1][name][:rows] = value
+    found = judge_multivariate(windows[:-1], windows[-1])
+    assert not found.outside
+    assert found.distance < found.limit
+
+
+def plans(rng, rows):
+    """Three columns that have nothing to do with each other; `trial` and `north` are rare."""
+    return {
+        "plan": rng.choice(["basic", "plus", "trial"], rows, p=[0.7, 0.288, 0.012]).astype(object),
+        "site": rng.choice(["south", "west", "north"], rows, p=[0.6, 0.388, 0.012]).astype(object),
+        "age": rng.normal(40, 10, rows),
+    }
+
+
 def test_swapped_twins_of_one_distribution_are_seen_by_what_they_belong_to():
     rng = np.random.default_rng(4)
     before, now = past(rng), tenants(rng, ROWS)
