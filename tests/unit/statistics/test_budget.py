@@ -62,6 +62,15 @@ def test_without_a_past_the_monitors_own_model_decides(monitors, budget):
     assert found.upper == math.inf
 
 
+@pytest.mark.parametrize(("weeks", "lax"), [(3, False), (6, False), (60, True)])
+def test_a_few_calm_weeks_make_no_limit_of_single_windows_laxer_than_an_exact_one(weeks, lax):
+    past = tuple(np.full(7 * weeks, 0.5) for _ in range(4))
+    alone, runs = (pool_limit(Pool(past, (7.0,) * 4, 0.1, singly=singly)) for singly in (True, False))
+    assert runs.surprise < alone.exact
+    assert (alone.surprise < alone.exact, alone.certified) == (lax, lax)
+    assert lax or alone.surprise == alone.exact
+
+
 @settings(max_examples=60, deadline=None)
 @given(POOLS, BUDGETS, st.randoms(use_true_random=False))
 def test_the_order_of_monitors_does_not_matter(past, budget, random):
