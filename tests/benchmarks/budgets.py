@@ -148,7 +148,7 @@ def limits_of(history, way, budget):
     found, alone = [], math.inf
     for at, share in enumerate(shares):
         past = surprises(history, way, alone)[at]
-        singly = way == "window" or (way == "both" and at == 0)
+        singly = way != "both" or at == 0
         found.append(pool_limit(Pool(tuple(like_now(past)), (7.0,) * MONITORS, share, singly)))
         alone = found[0].surprise
     return [one.surprise for one in found], [one.exact for one in found], all(one.certified for one in found)

@@ -29,7 +29,7 @@ class Pool:
     surprises: tuple[Floats, ...]
     per_week: tuple[float, ...]
     budget: float
-    singly: bool = False
+    singly: bool = True
 
     @property
     def judged(self) -> int:
@@ -89,7 +89,7 @@ def pool_limit(pool: Pool) -> Limit:
     past = [one[np.isfinite(one)] for one in pool.surprises]
     weeks = pool.weeks
     exact = max(0.0, math.log10(pool.windows / pool.budget))
-    surprise = tail_of(past, pool.windows).limit(pool.budget)
+    surprise = tail_of(past, pool.windows, singly=pool.singly).limit(pool.budget)
     if pool.singly and surprise < exact and weeks < _wanted(_beyond(past, surprise), pool.budget):
         surprise = exact
     beyond = _beyond(past, surprise)

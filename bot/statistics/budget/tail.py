@@ -19,7 +19,8 @@ EXACT = 1 / math.log(10)
 """Mean of a surprise under an exact model: it is exponential."""
 SHAPES = np.linspace(-0.3, 0.9, 24)[:, None]  # none is 0, where the law has another form
 SCALES = EXACT * np.exp(np.linspace(-2.0, 2.0, 41))[None, :]
-SHAPE_SPREAD, SCALE_SPREAD = 0.3, 0.5
+SHAPE_SPREAD, SHAPE_SPREAD_OF_RUNS, SCALE_SPREAD = 0.3, 0.15, 0.5
+"""Of windows by themselves tails may be heavy; what runs are made of is cut, and theirs are hardly."""
 PRIOR_EVENTS = 2.0
 SHARE, LEAST, MOST = 0.15, 15, 200
 LEAST_LEVEL = 0.3
@@ -29,13 +30,14 @@ SAFE, KNOWN = 0.65, 50
 @dataclass(frozen=True, slots=True)
 class Tail:
     """What lies over a level. known: every surprise, descending; reaching: how many of them reach the level. excesses:
-    of the peaks, over it. weekly: peaks expected a week."""
+    of the peaks, over it. weekly: peaks expected a week. spread: of the shapes held possible."""
 
     known: Floats
     level: float
     reaching: int
     excesses: Floats
     weekly: float
+    spread: float = SHAPE_SPREAD
 
     def limit(self, budget: float) -> float:
         """The surprise that peaks exceed `budget` times a week. One below the level is read from the ranks."""
@@ -46,23 +48,26 @@ class Tail:
         reaches = (SCALES * np.expm1(SHAPES * far) / SHAPES).ravel()
         order = np.argsort(reaches)
         reaches = reaches[order]
-        before = _middles(_weights(np.empty(0)).ravel()[order])
+        before = _middles(_weights(np.empty(0), self.spread).ravel()[order])
         start = float(np.interp(EXACT * far, reaches, before))
         sure = start + (SAFE - start) * min(1.0, self.reaching / KNOWN)
-        return self.level + float(np.interp(sure, _middles(_weights(self.excesses).ravel()[order]), reaches))
+        return self.level + float(
+            np.interp(sure, _middles(_weights(self.excesses, self.spread).ravel()[order]), reaches)
+        )
 
 
-def tail_of(past: Sequence[Floats], windows: float) -> Tail:
+def tail_of(past: Sequence[Floats], windows: float, *, singly: bool = True) -> Tail:
     """The tail of the surprises of like monitors, each in time order, of which all have so many windows a week.
 
-    It begins where about a seventh of all reach, fifteen to two hundred.
+    It begins where about a seventh of all reach, fifteen to two hundred. singly: of windows by themselves, not of runs.
     """
     known = np.sort(np.concatenate([np.empty(0), *past]))[::-1]
     size = int(min(max(LEAST, SHARE * known.size), MOST, known.size))
     level = max(float(known[size - 1]), LEAST_LEVEL) if size else LEAST_LEVEL
     peaks = np.array([peak for one in past for peak in episode_peaks(one, level)], dtype=np.float64)
     weekly = windows * 10.0**-level * _times_nominal(peaks.size, known.size * 10.0**-level)
-    return Tail(known, level, int((known >= level).sum()), peaks - level, weekly)
+    spread = SHAPE_SPREAD if singly else SHAPE_SPREAD_OF_RUNS
+    return Tail(known, level, int((known >= level).sum()), peaks - level, weekly, spread)
 
 
 def _times_nominal(events: int, nominal: float) -> float:
@@ -72,13 +77,13 @@ def _times_nominal(events: int, nominal: float) -> float:
     return math.exp(events / (events + PRIOR_EVENTS) * math.log(events / nominal))
 
 
-def _weights(excesses: Floats) -> Floats:
+def _weights(excesses: Floats, spread: float) -> Floats:
     """How likely each shape and scale is, shape (shapes, scales), summing to 1."""
     inside = 1 + SHAPES[:, :, None] * excesses / SCALES[:, :, None]
     possible = (inside > 0).all(axis=2)
     logs = np.log(np.where(inside > 0, inside, 1.0)).sum(axis=2)
     likely = -excesses.size * np.log(SCALES) - (1 + 1 / SHAPES) * logs
-    prior = -((SHAPES / SHAPE_SPREAD) ** 2) / 2 - (np.log(SCALES / EXACT) / SCALE_SPREAD) ** 2 / 2
+    prior = -((SHAPES / spread) ** 2) / 2 - (np.log(SCALES / EXACT) / SCALE_SPREAD) ** 2 / 2
     total = np.where(possible, likely + prior, -np.inf)
     weights = np.exp(total - total.max())
     return np.asarray(weights / weights.sum())
