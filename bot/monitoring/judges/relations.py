@@ -16,12 +16,13 @@ from bot.monitoring.judges.terms import Terms, What
 from bot.monitoring.references import since_words
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window, times_of
-from bot.statistics.budget import CUT, normal_scores
+from bot.statistics.budget import CUT, lasting_surprises, normal_scores
 from bot.statistics.columns import Column, as_numbers, is_numeric
 from bot.statistics.faults.explain import explain_change
 from bot.statistics.relations.multivariate import (
     MOST_ROWS,
     Multivariate,
+    is_near,
     judge_multivariate,
     told_of,
     what_changed,
@@ -58,6 +59,7 @@ def multivariate(one: Watched, rows: ModelRows, window: Window, terms: Terms) ->
             false_alarm_rate=terms.alarm_rate,
             inputs=features_of(one, rows),
             times=times_of([each.start for each in before], window),
+            looks=lambda chance: is_near(chance) or _ends_a_run(chance, terms),
         )
 
     judged = judge({name: now.columns[name] for name in kept})
@@ -124,8 +126,18 @@ def _finding(one: Watched, before: list[Window], judged: Multivariate, rows: int
 
 def _score(judged: Multivariate) -> dict[str, Any]:
     """Where the window lies by itself: farther than usual is above 0."""
-    score = float(normal_scores(2 * min(judged.chance, 1 - judged.chance), 1 if judged.chance < EVEN else -1))
-    return {"score": round(max(score, -CUT), 6), "usual": judged.usual, "least": LEAST_FARTHER, "unit": ""}
+    return {"score": _signed(judged.chance), "usual": judged.usual, "least": LEAST_FARTHER, "unit": ""}
+
+
+def _signed(chance: float) -> float:
+    score = float(normal_scores(2 * min(chance, 1 - chance), 1 if chance < EVEN else -1))
+    return round(max(score, -CUT), 6)
+
+
+def _ends_a_run(chance: float, terms: Terms) -> bool:
+    """Whether a window of that chance may be the one with which a run is worth a page: then it has to say of what."""
+    scores = np.array([*(each.score for each in terms.scored or ()), _signed(chance)])
+    return bool(lasting_surprises(scores, one_sided=True)[-1] >= -np.log10(terms.rate_of_runs))
 
 
 def _windows(one: Watched, frame: Frame, names: list[str], window: Window, terms: Terms) -> dict[Window, Columns]:

@@ -10,7 +10,7 @@ and their distances are the band that the newest is held against.
 """
 
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -40,8 +40,12 @@ SEED = 20261124
 Z95 = 1.96
 MOST_ALONE = 5
 NEAR = 0.05
-"""A window so seldom is told what changed, and whether by another mix, though it is inside the band: many of them in a
-row are a run."""
+
+
+def is_near(chance: float) -> bool:
+    """Whether a window so seldom is told what changed, and whether by another mix, though it is inside the band: many
+    of them in a row are a run."""
+    return chance < NEAR
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +107,7 @@ def judge_multivariate(
     most_rows: int = MOST_ROWS,
     inputs: Collection[str] = (),
     times: Times | None = None,
+    looks: Callable[[float], bool] = is_near,
 ) -> Multivariate | Shortfall:
     """Judge `now` against the `windows` before it; each a mapping of columns of shape (rows,), the same names.
 
@@ -110,7 +115,8 @@ def judge_multivariate(
     random, and the first 40 columns are looked at. Of a window with more rows than most of those before as many
     are judged: a larger one shows smaller swings, which the band doesn't hold. `false_alarm_rate`: the chance that an
     ordinary window lies beyond the limit. `inputs`: columns of which another mix is no change of what belongs together.
-    `times`: of the windows, where they are shorter than a day.
+    `times`: of the windows, where they are shorter than a day. `looks`: whether what changed is looked for in a window
+    inside the band, of so small a chance.
     """
     sampled = _sampled([*windows, _no_larger(now, windows, least_rows)], most_rows)
     learnt = [_size(one) >= least_rows for one in sampled[:-1]]
@@ -132,7 +138,7 @@ def judge_multivariate(
     known = times.some(np.array(learnt)) if times else None
     sides = sides_of(found, usual, known if known and enough_days(known) else None)
     answers = tuple(name for name in names if inputs and name not in inputs)
-    judged = _judged(encoded, found, sides, learnt, false_alarm_rate, least_effect, answers)
+    judged = _judged(encoded, found, sides, learnt, false_alarm_rate, least_effect, answers, looks)
     mixed = [one.column for one in judged.moved if one.column in inputs]
     weights = as_mixed(columns, found.of == len(past), mixed) if mixed else None
     if weights is None:
@@ -211,6 +217,7 @@ def _judged(
     false_alarm_rate: float,
     least_effect: float,
     answers: tuple[str, ...],
+    looks: Callable[[float], bool],
 ) -> Multivariate:
     """By the side that is stranger, each with its part of the false alarms; in order by what belongs together."""
     rate = false_alarm_rate / len(sides)
@@ -219,8 +226,8 @@ def _judged(
     side = sides[int(np.argmin(p_values))] if outside else sides[-1]
     now, limit = side.now, side.band.limit(rate)
     chance = _either(min(side.p_value(0.0) for side in sides), len(sides))
-    near = outside or chance < NEAR
-    broken, moved = explain_window(encoded, found, answers=answers) if near else ((), ())
+    looked = outside or looks(chance)
+    broken, moved = explain_window(encoded, found, answers=answers) if looked else ((), ())
     rows, earlier = float(found.sizes[-1]), float(found.sizes[:-1].sum())
     error = Z95 * math.sqrt((rows + earlier + 1) / (12 * rows * earlier))
     distances = iter(one.distance for one in side.before)
