@@ -1,7 +1,6 @@
 """Rows that came more than once: by their key, or alike in every column."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -10,7 +9,7 @@ from numpy.typing import NDArray
 from bot.charts import bars
 from bot.checks.contract import MOST_ROWS, CheckResult
 from bot.checks.registry import Params, Question
-from bot.checks.windows import Sides, read_sides, scanned
+from bot.checks.windows import Sides, read_sides
 from bot.statistics.columns import Column, as_numbers, is_numeric
 from bot.statistics.faults.hypothesis import SURE
 from bot.statistics.rates import ShareChange, compare_shares
@@ -43,8 +42,6 @@ def run(question: Question) -> CheckResult:
         return counted.answer("too many rows", f"{sentence} Ask for a shorter window.")
     names = [key] if key else rows.columns("predictions")
     asked = list(dict.fromkeys([*names, data.time]))
-    notes = scanned(question, [("predictions", counted.start, counted.end, asked)])
-    counted = replace(counted, notes=(*counted.notes, *notes))
     now = rows.window("predictions", counted.start, counted.end, asked)
     coarse = {name for name in names if any(note.startswith(f"{name} ") and "2^53" in note for note in now.notes)}
     names = [name for name in names if name not in coarse]

@@ -14,7 +14,7 @@ from bot.checks.freshness import words as words_of
 from bot.checks.known import KnownTrouble
 from bot.checks.null_rate import rose
 from bot.checks.registry import Question
-from bot.checks.windows import features_of, scanned, span
+from bot.checks.windows import features_of, span
 from bot.data import LABEL, Part
 from bot.statistics.columns import Column, Floats, as_numbers, count_categories, is_numeric
 from bot.statistics.drift import compare_frames
@@ -62,7 +62,6 @@ def run(question: Question) -> CheckResult:
     there = set(rows.columns("predictions"))
     asked = dict.fromkeys([data.time, *features, *data.segments, *([data.labels.key] if data.labels else [])])
     wanted = [name for name in asked if name in there]
-    scanned(question, [("predictions", start, end, wanted)])
     frame = rows.window("predictions", start, end, wanted, most=MOST_READ)
     if frame.rows == 0:
         return CheckResult(NO_DATA, f"{question.model.name} has no rows {span(start, end)}.", window_end=end)

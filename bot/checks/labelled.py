@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from bot.catalog.data import Labels, ModelData
 from bot.catalog.monitors import MonitorMetric
 from bot.checks.registry import Question
-from bot.checks.windows import scanned
 from bot.core.errors import BotError, unknown
 from bot.data import LABEL, Frame
 from bot.statistics.columns import Column, Floats, as_numbers, category_text, is_numeric
@@ -71,7 +70,6 @@ def read_now(question: Question, start: datetime | None, end: datetime, extra: l
     for name in wanted:
         if name not in there:
             raise unknown("column of the predictions", name, there)
-    scanned(question, [("predictions", start, end, wanted)])
     return _side(question, question.rows.labelled(start, end, wanted), LABEL)
 
 

@@ -36,6 +36,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     from pydantic import TypeAdapter  # noqa: PLC0415
 
     from bot.catalog.config import Limits, Model  # noqa: PLC0415
+    from bot.checks.answering import answer  # noqa: PLC0415
     from bot.checks.known import Known  # noqa: PLC0415
     from bot.checks.refusals import refusal  # noqa: PLC0415
     from bot.checks.registry import Question  # noqa: PLC0415
@@ -56,7 +57,7 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
             known=TypeAdapter(Known).validate_python(asked["known"]),
             now=datetime.fromisoformat(asked["now"]) if asked["now"] else None,
         )
-        result = import_module(asked["room"]).run(question)
+        result = answer(import_module(asked["room"]).run, question)
     except BotError as error:
         result = refusal(error)
     return {"said": result.as_json(), "png": result.png or b""}

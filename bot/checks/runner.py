@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from bot.catalog.config import Limits, Model, PrometheusServer
+from bot.checks.answering import answer as metered_answer
 from bot.checks.contract import FAILED, NOT_CONFIGURED, TIMED_OUT, CheckRequest, CheckResult
 from bot.checks.known import NOTHING, Known
 from bot.checks.launch import launch
@@ -59,7 +60,7 @@ def run_check(
 
 def _here(check: Check, question: Question) -> CheckResult:
     try:
-        return check.load()(question)
+        return metered_answer(check.load(), question)
     except BotError as error:
         return refusal(error)
 

@@ -1,14 +1,15 @@
 """Columns and categories that came, went or changed their type."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from bot.charts import bars
 from bot.checks.contract import MOST_ROWS, CheckResult
 from bot.checks.registry import Question
-from bot.checks.windows import Read, Sides, read_sides, scanned
+from bot.checks.windows import Sides, read_sides
+from bot.data.metered import Read, foresee
 from bot.statistics.columns import Column, as_numbers, count_categories, is_numeric
 from bot.statistics.distances import ks_exact
 from bot.statistics.rates import count_nulls
@@ -47,7 +48,7 @@ def run(question: Question) -> CheckResult:
         ("predictions", counted.start, counted.end, rows.columns("predictions")),
         (against.part, against.start, against.end, rows.columns(against.part)),
     ]
-    counted = replace(counted, notes=(*counted.notes, *scanned(question, reads)))
+    foresee(rows, reads)
     now, then = (rows.window(part, start, end, most=MOST_READ) for part, start, end, _ in reads)
     apart = {question.rows.data.time}
     here = {name: column for name, column in now.columns.items() if name not in apart and not _empty(column)}

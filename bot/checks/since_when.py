@@ -10,7 +10,7 @@ from bot.charts import series
 from bot.checks.contract import NO_DATA, TOO_FEW, CheckResult
 from bot.checks.outcome import outcome_of
 from bot.checks.registry import FeatureParams, Question
-from bot.checks.windows import LEAST_ROWS, longer, scanned, span, unit_of, window_of
+from bot.checks.windows import LEAST_ROWS, longer, span, unit_of, window_of
 from bot.statistics.changepoint import LEAST_BUCKETS, ChangePoint, change_point
 from bot.statistics.columns import Column, Floats, as_numbers, is_numeric
 from bot.statistics.faults.hypothesis import SURE
@@ -66,7 +66,6 @@ def run(question: Question) -> CheckResult:
     column = asked or (outcome.column if outcome else "")
     step = (end - start) / BUCKETS
     wanted = [question.rows.data.time, column]
-    notes = (*notes, *scanned(question, [("predictions", start, end, wanted)]))
     frame = question.rows.window("predictions", start, end, wanted, most=MOST_READ)
     values = outcome.of(frame.columns[column]) if outcome else _numbers(frame.columns[column])
     share = outcome.is_share if outcome else not is_numeric(frame.columns[column])

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from bot.checks.contract import NO_DATA, CheckResult
 from bot.checks.registry import Question
-from bot.checks.windows import LEAST_ROWS, LONGER, Sides, features_of, longer, scanned, span, window_of
+from bot.checks.windows import LEAST_ROWS, LONGER, Sides, features_of, longer, span, window_of
 from bot.core.errors import BotError, unknown
 from bot.data import LABEL, Frame
 from bot.statistics.columns import Column, category_text
@@ -78,7 +78,6 @@ def _read(
     params = question.params.model_copy(update={"window": window})
     start, end, notes = window_of(replace(question, params=params))
     wanted = list(dict.fromkeys([*columns, version, data.time]))
-    notes = (*notes, *scanned(question, [("predictions", start, end, wanted)]))
     labelled = data.labels is not None and data.labels.key in question.rows.columns("predictions")
     frame = (
         question.rows.labelled(start, end, wanted)

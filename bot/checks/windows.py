@@ -9,8 +9,8 @@ from bot.catalog.data import ModelData
 from bot.catalog.values import format_duration
 from bot.checks.contract import NO_DATA, TOO_FEW, CheckResult
 from bot.checks.registry import Question
-from bot.core.errors import BotError
 from bot.data import Frame, ModelRows, Part
+from bot.data.metered import foresee
 from bot.statistics.drift import FeatureDrift, rows_to_see_shift
 from bot.statistics.scores.harm import Weighed, answers_of, weigh
 from bot.statistics.shortfall import Shortfall
@@ -24,8 +24,6 @@ LEAST_ROWS = 50
 KEY_NAME = re.compile(r"(^|_)(id|uuid|guid|key|hash)$", re.IGNORECASE)
 KEY_ROWS, KEY_SHARE = 1000, 0.95
 SEEN_SHIFT = 0.25
-GIB = 2**30
-LEAST_SAID = 16 * 2**20
 LONGER = tuple(timedelta(hours=hours) for hours in (1, 6, 24, 24 * 7))
 
 
@@ -121,8 +119,7 @@ def read_sides(question: Question, columns: Sequence[str], *, most: int | None =
     wanted = list(dict.fromkeys(columns))
     known = set(rows.columns(against.part))
     kept = [name for name in wanted if name in known]
-    reads = [("predictions", start, end, kept), (against.part, against.start, against.end, kept)]
-    notes = (*notes, *scanned(question, reads))
+    foresee(rows, [("predictions", start, end, kept), (against.part, against.start, against.end, kept)])
     now = rows.window("predictions", start, end, wanted, most=most)
     then = rows.window(against.part, against.start, against.end, kept, most=most)
     now, then = _as_quantities(now, then)
@@ -148,28 +145,6 @@ def _as_quantities(now: Frame, then: Frame) -> tuple[Frame, Frame]:
         {name: one for name, (one, _) in both.items()},
     )
     return replace(now, columns=columns[0]), replace(then, columns=columns[1])
-
-
-Read = tuple[Part, datetime | None, datetime | None, Sequence[str]]
-
-
-def scanned(question: Question, reads: Sequence[Read]) -> tuple[str, ...]:
-    """Say what large reads take together; refuse what is beyond the limit before it starts."""
-    rows = question.rows
-    scans = [rows.scan(*read) for read in reads]
-    size = sum(one.size for one in scans if one)
-    if size > rows.limits.scan_gib * GIB:
-        raise BotError(
-            f"This would read {_bytes(size)}; `limits.scan_gib` in muster.yaml allows {rows.limits.scan_gib:g} GiB. Ask"
-            " for a shorter window or fewer features, or raise the limit."
-        )
-    if size < LEAST_SAID:
-        return ()
-    return (f"{_bytes(size)} scanned of {_bytes(max(one.of for one in scans if one))}",)
-
-
-def _bytes(size: float) -> str:
-    return f"{size / GIB:.1f} GiB" if size >= GIB else f"{size / 2**20:.0f} MiB"
 
 
 def span(start: datetime, end: datetime) -> str:

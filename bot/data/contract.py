@@ -52,10 +52,14 @@ class OutcomeColumn:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """What an engine has to read for a window, and the size of all, in bytes; an estimate from its own statistics."""
+    """What an engine has to read for a window, and the size of all, in bytes; an estimate from its own statistics.
+
+    whole: every query reads all of it, so that counting a window's rows before they are read takes as much again.
+    """
 
     size: int
     of: int
+    whole: bool = False
 
 
 class ModelRows(Protocol):
@@ -93,6 +97,9 @@ class ModelRows(Protocol):
 
     def scan(self, part: Part, start: datetime | None, end: datetime | None, columns: Sequence[str]) -> Scan | None:
         """What reading the window takes; None where the engine can't say."""
+
+    def scan_edges(self, part: Part) -> Scan | None:
+        """What finding the newest or the oldest event time takes; None: next to nothing, or the engine can't say."""
 
     def class_counts(
         self, column: str, value: Value, start: datetime, end: datetime, step: timedelta

@@ -87,6 +87,9 @@ class HeldRows:
     def scan(self, part: Part, start: datetime | None, end: datetime | None, columns: Sequence[str]) -> Scan | None:
         return self.source.scan(part, start, end, columns)
 
+    def scan_edges(self, part: Part) -> Scan | None:
+        return self.source.scan_edges(part)
+
     def class_counts(self, column: str, value: Value, start: datetime, end: datetime, step: timedelta) -> list[Counted]:
         key = (column, value, step)
         if key not in self._counted:

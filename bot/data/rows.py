@@ -16,6 +16,7 @@ from bot.catalog.data import ModelData
 from bot.data.by_segment import MOST_SEGMENTS, SegmentSums, read_sums, window_starts
 from bot.data.contract import LABEL, SEED, Frame, OutcomeColumn, Part, Scan, Value, as_number, named, took_too_long
 from bot.data.files import DataError, Files, TooSlowError, UnreadableError, find_files
+from bot.data.footers import footers, size_of_window, values_of_window
 from bot.data.grouped import read_groups
 from bot.data.objects import reader_of, scheme_of
 from bot.statistics.attribution import LARGEST
@@ -56,6 +57,7 @@ class FileRows:
         self._types: dict[str, dict[str, str]] = {}
         self._connections: dict[frozenset[str], DuckDBPyConnection] = {}
         self._listed: dict[Part, tuple[float, Files]] = {}
+        self._footers: dict[Part, Files] = {}
         self._lock = threading.Lock()
 
     def has(self, part: Part) -> bool:
@@ -86,39 +88,37 @@ class FileRows:
         total, limit = self.count(part, start, end), min(most or self.limits.rows, self.limits.rows)
         sample = f" USING SAMPLE reservoir({limit} ROWS) REPEATABLE ({SEED})"
         sampled = total > limit
-        shown = ", ".join(self._shown(part, name) for name in wanted) or "1 AS one"
-        statement = f"SELECT {shown} FROM (SELECT * FROM {{rows}} WHERE {condition}){sample if sampled else ''}"
-        found, notes = self._arrays(part, statement, values)
-        if not wanted:
-            found = {}
+        found: dict[str, NDArray[Any]] = {}
+        notes: list[str] = []
+        if wanted:
+            shown = ", ".join(self._shown(part, name) for name in wanted)
+            statement = f"SELECT {shown} FROM (SELECT * FROM {{rows}} WHERE {condition}){sample if sampled else ''}"
+            found, notes = self._arrays(part, statement, values)
         if sampled:
             notes = [f"a random sample of {limit:,} of {total:,} rows", *notes]
         return Frame(found, min(total, limit), start, end, tuple(notes))
 
     def scan(self, part: Part, start: datetime | None, end: datetime | None, columns: Sequence[str]) -> Scan | None:
-        """Read from Parquet's own statistics: the columns of the row groups that may hold the window."""
+        """Tell from Parquet's own footers; files of text are read as a whole, whatever is asked."""
         files = self._files(part)
         if not files.are_parquet:
-            return Scan(files.size, files.size)
+            return Scan(files.size, files.size, whole=True)
         known = self._described(part)
         whole = start is None and end is None  # a reference needs no time
         at = next(iter(known)) if whole and self.data.time not in known else self._known(part, self.data.time)
-        edges = [None if edge is None else edge.astimezone(UTC).isoformat() for edge in (start, end)]
-        moment = "try_cast({} AS TIMESTAMPTZ) {} CAST(? AS TIMESTAMPTZ)"
-        inside = (moment.format("stats_max_value", ">="), moment.format("stats_min_value", "<"))
-        statement = (
-            "WITH meta AS (SELECT * FROM parquet_metadata({paths})),"
-            " touched AS (SELECT file_name, row_group_id FROM meta"
-            f" WHERE path_in_schema = ? AND coalesce({inside[0]}, true) AND coalesce({inside[1]}, true))"
-            " SELECT coalesce(sum(total_compressed_size) FILTER ((file_name, row_group_id) IN (SELECT * FROM touched)"
-            " AND path_in_schema IN (SELECT unnest(?))), 0), coalesce(sum(total_compressed_size), 0) FROM meta"
-        )
-        wanted = list(dict.fromkeys([at, *columns]))
         try:
-            ((size, of),) = self._query(part, statement, [at, *edges, wanted])
+            self._keep_footers(part, files)
+            found = self._query(part, size_of_window(part), values_of_window(at, start, end, columns))
         except DataError:
             return None
+        ((size, of),) = found
         return Scan(int(size), int(of))
+
+    def scan_edges(self, part: Part) -> Scan | None:
+        files = self._files(part)
+        if files.are_parquet and self._described(part)[self._known(part, self.data.time)] in _IN_ORDER:
+            return None  # its footers know
+        return self.scan(part, None, None, [self.data.time])
 
     def class_counts(
         self, column: str, value: Value, start: datetime, end: datetime, step: timedelta
@@ -274,6 +274,12 @@ class FileRows:
         if found.scheme:  # a listing there is a request, or many
             self._listed[part] = (time.monotonic() + LISTED_SECONDS, found)
         return found
+
+    def _keep_footers(self, part: Part, files: Files) -> None:
+        """Read them once for all windows: one file's take longer than a question about them."""
+        if self._footers.get(part) != files:
+            self._query(part, footers(part), [self.data.time])
+            self._footers[part] = files
 
     def _described(self, part: Part) -> dict[str, str]:
         if part not in self._types:

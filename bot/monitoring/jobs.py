@@ -19,6 +19,7 @@ from bot.core.database import Database
 from bot.core.errors import BotError, BusyError
 from bot.core.logging import get_logger
 from bot.data import ModelRows, open_model
+from bot.data.metered import MeteredRows
 from bot.incidents.house import House
 from bot.monitoring.budgets.budget import alarm_rates
 from bot.monitoring.budgets.limits import Rates, rates
@@ -172,8 +173,9 @@ class Monitors:
         with self.database.reading() as session:
             results = looked_at(session, one)
             session.expunge_all()
-        sizes = changed(one, rows, results)
-        again = sorted({*sizes, *matured(one, rows, results, now)})[:MOST_A_TURN]
+        metered = MeteredRows(rows)
+        sizes = changed(one, metered, results)
+        again = sorted({*sizes, *matured(one, metered, results, now)})[:MOST_A_TURN]
         known = {Window(result.window_start, result.window_end): result.data.get(COUNTED) for result in results}
         if again and follows(one) and max(known) not in again:  # the run it ends may be another now
             again.append(max(known))
@@ -181,7 +183,7 @@ class Monitors:
             log.info("monitor.again", key=one.key, window=str(window), rows=sizes.get(window))
             if not self._judge(mine, one, rows, window, again=True, counted=sizes.get(window, known[window])):
                 return
-        follow_incidents(self.database, one, rows, now)
+        follow_incidents(self.database, one, MeteredRows(rows), now)
 
     def _judge(
         self,
@@ -201,7 +203,7 @@ class Monitors:
         rate, now = self.rates[one.key], self.clock.now()
         with self.database.reading() as session:
             known = known_of(session, self.house.catalog, one, window, rate.window, now, lasting_rate=rate.lasting)
-        told, finding = noted(one, judge(one, rows, window, known.terms), known.events)
+        told, finding = noted(one, judge(one, MeteredRows(rows), window, known.terms), known.events)
         if counted is not None:
             finding = replace(finding, data={**finding.data, COUNTED: counted})
         with self.database.transaction() as session:

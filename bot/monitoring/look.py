@@ -8,6 +8,7 @@ from pathlib import Path
 from bot.catalog.config import Catalog
 from bot.core.database import Database
 from bot.core.errors import BotError, unknown
+from bot.data.metered import MeteredRows
 from bot.monitoring.budgets.limits import Rates, rates
 from bot.monitoring.calendar import noted
 from bot.monitoring.finding import Finding, State
@@ -52,4 +53,4 @@ def _seen(database: Database, catalog: Catalog, base: Path, open_model: Opener, 
     window = newest(latest, one.monitor.window, one.monitor.lateness, one.step)
     with database.reading() as session:
         known = known_of(session, catalog, one, window, rate.window, lasting_rate=rate.lasting)
-    return Seen(one, window, noted(one, judge(one, rows, window, known.terms), known.events)[1])
+    return Seen(one, window, noted(one, judge(one, MeteredRows(rows), window, known.terms), known.events)[1])

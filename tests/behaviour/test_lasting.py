@@ -58,7 +58,7 @@ def flights(shares, rows=ROWS):
 class Hours(Table):
     """The same rows, which lie in order: counted without looking at all of them."""
 
-    def window(self, part, start, end, columns):
+    def window(self, part, start, end, columns, most=None):
         if start is None:
             return super().window(part, start, end, columns)
         first, last = np.searchsorted(self.parts[part]["at"], [naive(start), naive(end)])

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import duckdb
 import numpy as np
 
-from bot.catalog.config import Model
+from bot.catalog.config import Limits, Model
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -68,6 +68,15 @@ class Table:
 
     def __init__(self, predictions, reference=None):
         self.parts = {"predictions": predictions, "reference": reference}
+
+    data = None
+    limits = Limits()
+
+    def scan(self, part, start, end, columns):
+        return None
+
+    def scan_edges(self, part):
+        return None
 
     def columns(self, part):
         return list(self.parts[part])
