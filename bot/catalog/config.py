@@ -119,7 +119,10 @@ class PrometheusServer(Strict):
 
 
 class Limits(Strict):
-    """How much one check may use: of time, memory, rows, and of what an engine has to read for it."""
+    """How much one check may use: of time, memory, rows, and of what an engine has to read for it.
+
+    scan_gib: of all reads of a check together, and of those of a monitor for one window.
+    """
 
     seconds: float = Field(30, gt=0, le=3600)
     memory_mib: int = Field(2048, ge=512, le=65536)

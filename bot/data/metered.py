@@ -15,6 +15,8 @@ from bot.statistics.profiles import Profile
 GIB = 2**30
 LEAST_SAID = 16 * 2**20
 Read = tuple[Part, datetime | None, datetime | None, Sequence[str]]
+Weight = tuple[Part, Scan, int]
+"""What one query scans, and how many of them there are."""
 
 
 class MeteredRows:
@@ -130,8 +132,10 @@ class MeteredRows:
 
     def _edge(self, part: Part, which: str, find: Callable[[Part], datetime | None]) -> datetime | None:
         if (part, which) not in self._edges:
-            with self._lock:
-                self._add([(part, self.source.scan_edges(part), 1)])
+            scan = self.source.scan_edges(part)
+            if scan is not None:
+                with self._lock:
+                    self._add([(part, scan, 1)])
             self._edges[part, which] = find(part)
         return self._edges[part, which]
 
@@ -141,26 +145,26 @@ class MeteredRows:
             reads = [(read, counted), *([(beside, False)] if beside else [])]
             self._add(self._weigh(reads))
 
-    def _weigh(self, reads: Sequence[tuple[Read, bool]]) -> list[tuple[Part, Scan | None, int]]:
-        found = []
+    def _weigh(self, reads: Sequence[tuple[Read, bool]]) -> list[Weight]:
+        found: list[Weight] = []
         for read, counted in reads:
-            scan = self.scan(*read)
-            found.append((read[0], scan, 2 if scan and scan.whole and counted and read[3] else 1))
+            part, _, _, columns = read
+            if scan := self.scan(*read):
+                found.append((part, scan, 2 if scan.whole and counted and columns else 1))
         return found
 
-    def _add(self, found: Sequence[tuple[Part, Scan | None, int]]) -> None:
+    def _add(self, found: Sequence[Weight]) -> None:
         self._refuse_beyond(found)
         for part, scan, times in found:
-            if scan is not None:
-                self.scanned += times * scan.size
-                self._of[part] = scan.of
+            self.scanned += times * scan.size
+            self._of[part] = scan.of
 
-    def _refuse_beyond(self, found: Sequence[tuple[Part, Scan | None, int]]) -> None:
-        size = self.scanned + sum(times * scan.size for _, scan, times in found if scan)
+    def _refuse_beyond(self, found: Sequence[Weight]) -> None:
+        size = self.scanned + sum(times * scan.size for _, scan, times in found)
         if size <= self.limits.scan_gib * GIB:
             return
         todo = "Ask for a shorter window or fewer features, or raise the limit."
-        if any(scan.whole for _, scan, _ in found if scan):
+        if any(scan.whole for _, scan, _ in found):
             todo = "Files of text are read as a whole each time: keep the rows as Parquet, or raise the limit."
         raise BotError(
             f"This would read {_bytes(size)}; `limits.scan_gib` in muster.yaml allows {self.limits.scan_gib:g} GiB."

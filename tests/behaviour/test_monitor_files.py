@@ -75,6 +75,20 @@ def test_files_become_an_incident(make_world, folder):
     assert incident.cause.startswith("dep_delay looks 60 times too large at origin=EWR since 14:40 UTC (median 1")
 
 
+def test_a_window_that_would_take_too_much_is_not_read_and_its_monitor_says_so(make_world, folder):
+    world = make_world(Catalog(models=[flights(SHARE)], limits={"scan_gib": 1e-9}))
+    muster = world.muster
+    world.clock.at = START + timedelta(hours=40, minutes=1)
+    monitors = Monitors(muster.database, muster.house, folder, muster.clock, open_model)
+    assert monitors.tick() == 0
+    with muster.database.reading() as session:
+        [state] = session.exec(select(MonitorState)).all()
+        assert state.state == "broken"
+        assert state.sentence.startswith("This would read ")
+        assert state.sentence.endswith("Ask for a shorter window or fewer features, or raise the limit.")
+        assert session.exec(select(Alert)).all() == []
+
+
 @pytest.fixture
 def configured(folder, monkeypatch):
     """Environment of a command: a muster.yaml beside the files, and a fresh database."""
