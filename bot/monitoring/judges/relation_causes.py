@@ -16,7 +16,7 @@ from bot.statistics.shortfall import Shortfall
 from bot.statistics.wording import percent
 
 MOST_PARTS, PLACE_CHANCE, LEAST_IN_PLACE = 8, 1e-4, 0.2
-HARDLY_THERE = 0.02
+HARDLY_THERE, CLOSER = 0.02, 0.05
 Columns = Mapping[str, Column]
 Judge = Callable[[Columns], Multivariate | Shortfall]
 
@@ -30,7 +30,7 @@ def explained(finding: Finding, sides: Sides, judged: Multivariate, before: Sequ
     if version is not None:
         return _of_version(finding, sides, judged, version)
     told = _of_mix(finding, sides, judged.mix) if judged.mix is not None else finding
-    moved = _moved_in_a_segment(told, sides, judged)
+    moved = _moved_in_a_segment(told, sides, judged, before)
     if moved is not None:
         return moved
     return told if judged.mix is not None else _placed(finding, sides, judged, before)
@@ -83,22 +83,40 @@ def _of_mix(finding: Finding, sides: Sides, mix: Multivariate) -> Finding:
     return replace(finding, sentence=sentence, feature=first, data={**finding.data, "mixed": list(mix.mixed)})
 
 
-def _moved_in_a_segment(finding: Finding, sides: Sides, judged: Multivariate) -> Finding | None:
+def _moved_in_a_segment(
+    finding: Finding, sides: Sides, judged: Multivariate, before: Sequence[Columns]
+) -> Finding | None:
     """A column that moved in one segment alone, which its relation with the column of the segment shows as well."""
-    segments = {*sides.one.data.segments}
-    pairs = [(one.first, one.second) for one in judged.broken if one.second is not None]
-    beside = [name for pair in pairs if {*pair} & segments for name in pair if name not in segments]
-    moved = [*(one.column for one in judged.moved), *(judged.mix.mixed if judged.mix else ()), *beside]
-    for name in dict.fromkeys(moved):
-        if name in segments or name in judged.answers:
-            continue
+    for name, others in _may_be_placed(sides, judged):
         place = place_of(sides, name, _as_changed(sides, name))
-        if place.name is not None:
+        if place.name is None or place.name.partition("=")[0] not in others:
+            continue
+        if name not in _changed_outside(place.name, sides, before):
             rest = finding.sentence.partition(": ")[2]
             sentence = f"{sides.one.model.name}: {name} moved at {place.name} alone; {rest}"
             share = percent(float(np.mean(place.now)))
             return replace(finding, sentence=sentence, feature=name, segment=place.name, affected=share)
     return None
+
+
+def _may_be_placed(sides: Sides, judged: Multivariate) -> list[tuple[str, set[str]]]:
+    """Columns that may have moved in a segment, each with the columns that the segment may be of.
+
+    What moves in one segment goes together with it more closely than before; what was joined wrongly or swapped, less.
+    A mix that one column is enough to let expect is one everywhere.
+    """
+    segments = {*sides.one.data.segments}
+    if judged.mix is not None:
+        mixed = judged.mix.mixed
+        found = [(name, segments & {*mixed} - {name}) for name in mixed]
+    else:
+        moved = [one.column for one in judged.moved]
+        found = [(name, segments - {name}) for name in moved]
+        for one in judged.broken:
+            if one.second is not None and abs(one.is_now) - abs(one.was) >= CLOSER:
+                for name, other in ((one.first, one.second), (one.second, one.first)):
+                    found += [(name, segments & {other})] if name in moved or other not in moved else []
+    return [(name, others) for name, others in found if others and name not in segments | {*judged.answers}]
 
 
 def _as_changed(sides: Sides, name: str) -> Changed:
@@ -130,14 +148,18 @@ def _placed(finding: Finding, sides: Sides, judged: Multivariate, before: Sequen
 
 def _elsewhere_too(place: str, pair: Broken, sides: Sides, before: Sequence[Columns]) -> bool:
     """Whether the pair's columns belong together no longer outside of the place either."""
+    return bool(_changed_outside(place, sides, before) & {pair.first, pair.second})
+
+
+def _changed_outside(place: str, sides: Sides, before: Sequence[Columns]) -> set[str | None]:
+    """Columns that moved, or are of pairs that changed, in the rows outside of the place."""
     name, _, text = place.partition("=")
     now = {each: sides.now.columns[each] for each in before[0]}
     if name not in now:
-        return False
-    then = [_only(one, name, text, inside=False) for one in before]
-    broken, moved = explain_part(then, _only(now, name, text, inside=False), chance=PLACE_CHANCE)
-    found = {one.first for one in broken} | {one.second for one in broken} | {one.column for one in moved}
-    return bool(found & {pair.first, pair.second})
+        return set()
+    then = [_but(one, name, text) for one in before]
+    broken, moved = explain_part(then, _but(now, name, text), chance=PLACE_CHANCE)
+    return {one.first for one in broken} | {one.second for one in broken} | {one.column for one in moved}
 
 
 def _in_a_segment(finding: Finding, sides: Sides, judged: Multivariate, before: Sequence[Columns]) -> Finding:
@@ -173,9 +195,14 @@ def _parts(values: Column) -> list[str]:
     return sorted(counts, key=lambda name: (-counts[name], name))[:MOST_PARTS]
 
 
-def _only(columns: Columns, name: str, text: str, *, inside: bool = True) -> Columns:
-    there = _is_there(columns[name], text) == inside
+def _only(columns: Columns, name: str, text: str) -> Columns:
+    there = _is_there(columns[name], text)
     return {each: values[there] for each, values in columns.items() if each != name}
+
+
+def _but(columns: Columns, name: str, text: str) -> Columns:
+    others = ~_is_there(columns[name], text)
+    return {each: values[others] for each, values in columns.items()}
 
 
 def _is_there(values: Column, text: str) -> Mask:

@@ -89,11 +89,16 @@ class Multivariate:
 
     @property
     def column(self) -> str | None:
-        """The column to look at: what all broken pairs have in common, else what moved most; None where none stands
-        out."""
+        """The column to look at: what some broken pairs have in common, else what moved most, else that of a single
+        pair which left other columns too; None where none stands out."""
         alone = len(self.broken) == 1 and self.broken[0].second is None
         named = self.broken[0].first if alone else culprit(self.broken, self.answers)
-        return named or (self.moved[0].column if self.moved and not self.broken else None)
+        moved = [one.column for one in self.moved if one.column not in self.answers]
+        if named in self.answers or (len(self.broken) == 1 and not alone and moved):
+            named = moved[0] if moved else None
+        if named is None and (len(moved) == 1 or not self.broken):
+            return (moved or [one.column for one in self.moved] or [None])[0]
+        return named
 
 
 def judge_multivariate(
