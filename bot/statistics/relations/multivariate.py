@@ -97,7 +97,7 @@ class Multivariate:
         if named in self.answers or (len(self.broken) == 1 and not alone and moved):
             named = moved[0] if moved else None
         if named is None and (len(moved) == 1 or not self.broken):
-            return (moved or [one.column for one in self.moved] or [None])[0]
+            return next(iter(moved or [one.column for one in self.moved]), None)
         return named
 
 
