@@ -22,6 +22,7 @@ REFERENCE_DARK = "#4f6b86"
 INK, MUTED, GRID, BAND = "#1f2933", "#52606d", "#e4e9ee", "#dbe6f0"
 HATCH = "////"
 WIDTH, DPI = 7.0, 200
+COMPRESSED = 2  # of 9: a third larger than by 6, in half of the time
 TITLE, LABEL, SMALL = 14.5, 12.5, 12.0
 MOST_ALT = 1000
 MARGIN = 0.13
@@ -152,7 +153,12 @@ class Canvas:
     def finish(self, alt: str) -> Chart:
         body = BytesIO()
         with _DRAWING:
-            self.figure.savefig(body, format="png", dpi=DPI, metadata={"Software": None})
+            if (layout := self.figure.get_layout_engine()) is not None:
+                layout.execute(self.figure)
+            self.figure.set_layout_engine("none")  # else it is laid out, and all drawn, twice more
+            self.figure.savefig(
+                body, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": COMPRESSED}
+            )
         return Chart(body.getvalue(), clip(alt, MOST_ALT))
 
 
