@@ -2,7 +2,8 @@
 
 `uv run python -m tests.benchmarks.tables [--rows 20000000] [--runs 7]`: makes both tables in the system's temporary
 directory (about 8 GB, removed at the end; some three minutes), runs each check as a user's would run, in its own
-process, and prints the median and the 95th percentile with the bytes the window takes. Needs PostgreSQL's binaries.
+process, and prints the median and the 95th percentile with the bytes the window takes. In the window one feature is ten
+times too large, which moves answers, so that checks have something to find. Needs PostgreSQL's binaries.
 """
 
 import argparse
@@ -30,14 +31,18 @@ SEED = 0.42
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NUMBERS, WORDS = [f"f{at}" for at in range(16)], ["g0", "g1", "g2", "g3"]
 STEP = timedelta(milliseconds=500)
+A_WINDOW, WINDOWS_BEFORE, BROKEN = 1_000_000, 11, 3
 ASKED = ("drift", "segments", "cause", "drift feature=f3", "null_rate", "top_shifted")
 
 
-def columns(random):
+def columns(random, row):
+    first, last = WINDOWS_BEFORE * A_WINDOW, (WINDOWS_BEFORE + 1) * A_WINDOW
+    broken = f"CASE WHEN {row} >= {first} AND {row} < {last} THEN 10 ELSE 1 END"
     numbers = [f"({random}+{random}+{random}-1.5)*{at + 1}+{at} AS f{at}" for at in range(16)]
+    numbers[BROKEN] = f"(({random}+{random}+{random}-1.5)*{BROKEN + 1}+{BROKEN})*{broken} AS f{BROKEN}"
     sizes = (20, 5, 200, 2)
     words = [f"'c' || CAST(floor({random}*{size}) AS INTEGER) AS g{at}" for at, size in enumerate(sizes)]
-    return ", ".join([*numbers, *words, f"CASE WHEN {random}<.1 THEN 'late' ELSE 'on time' END AS answer"])
+    return ", ".join([*numbers, *words, f"CASE WHEN {random}*{broken}<.1 THEN 'late' ELSE 'on time' END AS answer"])
 
 
 def fill_postgres(address, rows):
@@ -45,7 +50,7 @@ def fill_postgres(address, rows):
         connection.execute(f"SELECT setseed({SEED})")
         made = f"SELECT timestamptz '{START:%Y-%m-%d %H:%M:%S}+00' + i * interval '500 milliseconds' AS at, "
         connection.execute(
-            f"CREATE UNLOGGED TABLE big AS {made}{columns('random()')} FROM generate_series(0, {rows - 1}) i"
+            f"CREATE UNLOGGED TABLE big AS {made}{columns('random()', 'i')} FROM generate_series(0, {rows - 1}) i"
         )
         connection.execute("CREATE INDEX ON big (at)")
         connection.execute("VACUUM ANALYZE big")
@@ -59,7 +64,7 @@ def fill_parquet(folder, rows):
         part = 1_000_000
         for first in range(0, rows, part):
             made = f"SELECT TIMESTAMP '{START:%Y-%m-%d %H:%M:%S}' + to_milliseconds(range * 500) AS at, "
-            source = f"{made}{columns('random()')} FROM range({first}, {min(rows, first + part)})"
+            source = f"{made}{columns('random()', 'range')} FROM range({first}, {min(rows, first + part)})"
             (folder / f"part={first // part:03}").mkdir()
             connection.execute(f"COPY ({source}) TO '{folder}/part={first // part:03}/rows.parquet'")
     return sum(path.stat().st_size for path in folder.rglob("*.parquet"))
@@ -106,7 +111,7 @@ def main():
     parser.add_argument("--only", choices=("parquet", "postgres"), help="one of the two")
     asked = parser.parse_args()
     print(f"seed {SEED}, {asked.runs} runs, {os.cpu_count()} cores")
-    at = START + timedelta(seconds=500_000 * 12)
+    at = START + (WINDOWS_BEFORE + 1) * A_WINDOW * STEP
     if at > START + asked.rows * STEP:
         at = START + asked.rows * STEP
     folder = Path(tempfile.mkdtemp(prefix="muster-tables-"))
