@@ -10,12 +10,13 @@ import pytest
 from sqlmodel import select
 
 from bot.catalog.config import Catalog
+from bot.monitoring.budgets.lasting import standing, with_what_lasts
 from bot.monitoring.budgets.limits import pools
 from bot.monitoring.budgets.run_words import lasts
 from bot.monitoring.budgets.runs import Run, follows, run_of, run_surprises
 from bot.monitoring.explain import explain, find
-from bot.monitoring.finding import LASTING, State
-from bot.monitoring.judges.terms import Scored, What
+from bot.monitoring.finding import LASTING, Finding, State
+from bot.monitoring.judges.terms import Scored, Terms, What
 from bot.monitoring.pictures import chart_of
 from bot.monitoring.rehearsal import episodes, rehearse
 from bot.monitoring.watched import Watched
@@ -227,7 +228,7 @@ def test_a_known_event_is_no_part_of_a_run(make_world):
 
 def scored(score, value=1.0, usual=0.0, least=0.5, at=0, **more):
     window = Window(START + at * HOUR, START + (at + 1) * HOUR)
-    return Scored(window, score, value, usual, least, more.get("learnt", 30), more.get("since"))
+    return Scored(window, score, value, usual, least, more.get("learnt", 30), more.get("since"), more.get("what"))
 
 
 def watching(**monitor):
@@ -271,6 +272,24 @@ def test_a_baseline_begins_runs_anew():
 def test_what_has_no_limits_of_its_own_windows_is_not_followed(monitor):
     assert follows(watching(**SHARE_OF))
     assert not follows(watching(**monitor))
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_what_no_longer_belongs_together_pages_only_when_it_can_be_named(named):
+    what = What(said="rent no longer belongs with income", feature="rent", segment="city=C", affected="30 %")
+    together = watching(metric="multivariate", baseline=20)
+    before = [scored(1.5, at=at, what=what if named and at == 7 else None) for at in range(9)]
+    score = {"score": 1.5, "usual": 0.0, "least": 0.5, "unit": "", "since": None}
+    ordinary = Finding(State.OK, "", value=1.0, data={"score": score, "before": [0] * 30})
+    now = Window(START + 9 * HOUR, START + 10 * HOUR)
+    found = with_what_lasts(together, ordinary, now, Terms(scored=before, lasting_rate=0.01))
+    assert found.state is (State.FIRING if named else State.OK)
+    if named:
+        assert found.sentence.startswith("eta: since ")
+        assert "for 10 hours: rent no longer belongs with income (1 sigmas" in found.sentence
+        assert (found.feature, found.segment, found.affected) == ("rent", "city=C", "30 %")
+    else:
+        assert "in no column that can be named" in standing(together, Terms(scored=before))
 
 
 def test_days_are_said_as_days_and_units_where_there_are_some():

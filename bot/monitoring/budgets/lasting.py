@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from typing import Any
 
+from bot.catalog.monitors import MonitorMetric
 from bot.monitoring.budgets.run_words import begin_words, lasts
 from bot.monitoring.budgets.runs import Run, follows, run_of, scored
 from bot.monitoring.finding import LASTING, SCORE, Finding, State
@@ -25,6 +26,8 @@ def with_what_lasts(one: Watched, finding: Finding, window: Window, terms: Terms
     run = run_of(one, [*terms.scored, now]) if now is not None else None
     if run is None or not run.matters or run.surprise < -math.log10(terms.rate_of_runs):
         return finding
+    if _says_nothing(one, run):
+        return finding
     if run.what is not None:
         told = run.what
         finding = replace(finding, feature=told["feature"], segment=told["segment"], affected=told["affected"])
@@ -44,11 +47,18 @@ def standing(one: Watched, terms: Terms) -> str:
     if run is None:
         return f"nothing now; {fires}"
     side = "above" if run.average > run.usual else "below"
-    small = "" if run.matters else ", too little to matter"
+    why_not = "" if run.matters else ", too little to matter"
+    if _says_nothing(one, run):
+        why_not = ", in no column that can be named"
     return (
-        f"on average {number(run.average)} since {begin_words(run)}, {side} the usual {number(run.usual)}{small}: "
+        f"on average {number(run.average)} since {begin_words(run)}, {side} the usual {number(run.usual)}{why_not}: "
         f"surprise {run.surprise:.1f}, {fires}"
     )
+
+
+def _says_nothing(one: Watched, run: Run) -> bool:
+    """Of relations without a column: who is called in the night has to be told what it is about."""
+    return one.monitor.metric is MonitorMetric.MULTIVARIATE and run.what is None
 
 
 def _kept(run: Run) -> dict[str, Any]:

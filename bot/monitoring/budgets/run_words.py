@@ -25,10 +25,9 @@ def lasts(one: Watched, run: Run, data: dict[str, Any]) -> str:
     if one.monitor.metric in _SHARES:
         said = _answers(one, percent(run.average))
         return f"{said} on average {since}, {length} (usually {percent(run.usual)}, now {percent(run.now)})"
-    if one.monitor.metric is MonitorMetric.MULTIVARIATE:
+    if run.what is not None:
         far = f"{number(run.average)} sigmas from the windows before on average, usually {number(run.usual)}"
-        what = run.what["said"] if run.what else "the columns belong together less than before"
-        return f"{one.model.name}: {since}, {length}: {what} ({far})"
+        return f"{one.model.name}: {since}, {length}: {run.what['said']} ({far})"
     side = "above" if run.average > run.usual else "below"
     if one.monitor.metric is MonitorMetric.ROW_COUNT:
         usual = f"{number(run.usual)} {_each(run.end.length)}"
