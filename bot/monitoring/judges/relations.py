@@ -10,7 +10,8 @@ from bot.data import Frame, ModelRows
 from bot.monitoring.finding import HARMLESS, SCORE, WHAT, Finding, State, surprise_of
 from bot.monitoring.judges.features import features_of
 from bot.monitoring.judges.novelty import with_new_categories
-from bot.monitoring.judges.relation_causes import Columns, explained
+from bot.monitoring.judges.relation_causes import explained
+from bot.monitoring.judges.relation_places import Columns
 from bot.monitoring.judges.sides import Sides, no_rows, stamps_of
 from bot.monitoring.judges.terms import Terms, What
 from bot.monitoring.references import since_words
