@@ -26,6 +26,7 @@ COMPRESSED = 2  # of 9: a third larger than by 6, in half of the time
 TITLE, LABEL, SMALL = 14.5, 12.5, 12.0
 MOST_ALT = 1000
 MARGIN = 0.13
+POINTS_PER_INCH = 72
 _TITLE_LINES = 3
 _DRAWING = threading.Lock()
 _BOX = "\u25a1"
@@ -78,14 +79,10 @@ class Canvas:
     def _wrapped(self, title: str) -> list[str]:
         """The title's words in as many lines as they need, the last one cut when there are too many. A number and its
         percent sign stay together."""
-        probe = self.figure.text(0, 0, "", fontsize=TITLE, fontweight="bold", parse_math=False)
-        agg: Any = self._agg
-        renderer = agg.get_renderer()
-        room = (WIDTH - 2 * MARGIN) * DPI
+        room = (WIDTH - 2 * MARGIN) * POINTS_PER_INCH
 
         def fits(line: str) -> bool:
-            probe.set_text(line)
-            return bool(probe.get_window_extent(renderer).width <= room)
+            return sum(map(_title_width, line)) <= room
 
         lines: list[str] = []
         for word in _PERCENT.sub(_KEPT, title).split():
@@ -100,7 +97,6 @@ class Canvas:
                 lines.append(rest[:cut])
                 rest = rest[cut:]
             lines.append(rest)
-        probe.remove()
         if len(lines) > _TITLE_LINES:
             lines = [*lines[: _TITLE_LINES - 1], lines[_TITLE_LINES - 1].rstrip(" .,;:")[:-1] + "…"]
         return lines or [" "]
@@ -151,14 +147,16 @@ class Canvas:
         )
 
     def finish(self, alt: str) -> Chart:
+        """Draw it once. (`savefig` draws everything twice, so that formats that need it know the extent.)"""
+        from matplotlib.image import imsave  # noqa: PLC0415
+
         body = BytesIO()
+        engine: Any = self.figure.get_layout_engine()
+        agg: Any = self._agg
         with _DRAWING:
-            if (layout := self.figure.get_layout_engine()) is not None:
-                layout.execute(self.figure)
-            self.figure.set_layout_engine("none")  # else it is laid out, and all drawn, twice more
-            self.figure.savefig(
-                body, format="png", dpi=DPI, metadata={"Software": None}, pil_kwargs={"compress_level": COMPRESSED}
-            )
+            engine.execute(self.figure)  # and once more as it is drawn: what the first pass moved, the second settles
+            agg.draw()
+        imsave(body, agg.buffer_rgba(), format="png", dpi=DPI, pil_kwargs={"compress_level": COMPRESSED})
         return Chart(body.getvalue(), clip(alt, MOST_ALT))
 
 
@@ -189,6 +187,16 @@ def _glyphs() -> frozenset[int]:
 
     sets = [get_font(findfont(f"DejaVu Sans:{weight}")).get_charmap() for weight in ("regular", "bold")]
     return frozenset(sets[0]) & frozenset(sets[1])
+
+
+@cache
+def _title_width(sign: str) -> float:
+    """Points to the next sign of a title. Their sum is a line's width: to measure it whole is to lay it out."""
+    from matplotlib.font_manager import findfont, get_font  # noqa: PLC0415
+    from matplotlib.ft2font import LoadFlags  # noqa: PLC0415
+
+    font = get_font(findfont("DejaVu Sans:bold"))
+    return font.load_char(ord(sign), flags=LoadFlags.NO_SCALE).horiAdvance / font.units_per_EM * TITLE
 
 
 def _no_ticks() -> Any:  # noqa: ANN401
