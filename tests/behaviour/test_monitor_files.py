@@ -3,7 +3,6 @@
 import json
 from datetime import timedelta
 
-import duckdb
 import numpy as np
 import pytest
 import yaml
@@ -22,6 +21,7 @@ from bot.entrypoints.monitors import monitor_app
 from bot.monitoring.batches import routes
 from bot.monitoring.jobs import Monitors
 from bot.tables import Alert, Incident, MonitorState
+from tests.parquet import writing
 from tests.unit.monitoring.flights import HOUR, START, hours, model, since
 
 SHARE = {"name": "late", "metric": "class_share", "value": "late"}
@@ -31,7 +31,7 @@ DRIFT = {"name": "drift", "metric": "drift"}
 
 def write(columns, path):
     """One Parquet (or CSV) file of these columns."""
-    connection = duckdb.connect()
+    connection = writing()
     connection.register("arrays", {name: values for name, values in columns.items() if name != "at"})
     connection.register("times", {"at": columns["at"].astype("datetime64[us]").astype(np.int64)})
     kind = "PARQUET" if path.suffix == ".parquet" else "CSV"

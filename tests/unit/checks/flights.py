@@ -1,6 +1,10 @@
 """A day of flights as Parquet: the last hour has its delays in seconds at one airport."""
 
-import duckdb
+from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from tests.parquet import writing
 
 SEED = 0.42
 
@@ -45,16 +49,22 @@ models:
 
 
 def write(folder, *, faulty=True):
-    with duckdb.connect() as connection:
+    for name, content in _made(faulty).items():
+        (folder / name).write_bytes(content)
+    (folder / "muster.yaml").write_text(YAML)
+    return folder / "muster.yaml"
+
+
+@cache
+def _made(faulty):
+    with TemporaryDirectory() as folder, writing() as connection:
         connection.execute(f"SELECT setseed({SEED})")
-        connection.execute("SET threads = 1")
         columns = DAY.replace("at,", '"at",').replace(" at ", ' "at" ').replace("AS at,", 'AS "at",')
         day = columns.format(faulty=str(faulty).lower(), rows=14400)
-        connection.execute(f"CREATE TABLE day AS {day}")
-        connection.execute(f"CREATE TABLE earlier AS {columns.format(faulty='false', rows=14400)}")
+        connection.execute(f"CREATE TEMP TABLE day AS {day}")
+        connection.execute(f"CREATE TEMP TABLE earlier AS {columns.format(faulty='false', rows=14400)}")
         connection.execute(f"COPY day TO '{folder}/predictions.parquet'")
         connection.execute(f"COPY earlier TO '{folder}/reference.parquet'")
         labelled = "SELECT id, truth FROM day WHERE id < 14000"
         connection.execute(f"COPY ({labelled}) TO '{folder}/labels.parquet'")
-    (folder / "muster.yaml").write_text(YAML)
-    return folder / "muster.yaml"
+        return {path.name: path.read_bytes() for path in Path(folder).iterdir()}

@@ -1,7 +1,8 @@
 """Loans with a score, an answer and labels that come late, as Parquet; faults are keywords."""
 
-import duckdb
 import numpy as np
+
+from tests import parquet
 
 END = np.datetime64("2026-11-02T00:00:00", "us")
 DAY = np.timedelta64(1, "D")
@@ -59,8 +60,4 @@ def write(folder, *, count=60_000, days=60.0, delay=3.0, until=None, timed=True,
 
 
 def save(folder, name, table):
-    with duckdb.connect() as connection:
-        connection.execute("SET threads = 1")
-        columns = {key: one.astype(object) if one.dtype.kind == "U" else one for key, one in table.items()}
-        assert columns
-        connection.execute(f"COPY (SELECT * FROM columns) TO '{folder}/{name}.parquet'")
+    parquet.save(folder / f"{name}.parquet", table)

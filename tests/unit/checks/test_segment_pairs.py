@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import duckdb
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,6 +13,7 @@ from bot.checks.contract import CheckRequest
 from bot.checks.runner import run_check
 from bot.statistics.attribution import attribute
 from bot.statistics.pairs import narrowest
+from tests.parquet import writing
 from tests.unit.checks.asking import NOW
 
 HOUR = timedelta(hours=1)
@@ -119,7 +119,7 @@ def write(tmp_path):
             times = np.datetime64(start.replace(tzinfo=None), "us") + (np.arange(size) * 3_599_000_000 // size).astype(
                 "timedelta64[us]"
             )
-            with duckdb.connect() as connection:
+            with writing() as connection:
                 plain = {name: cells.astype(str) if cells.dtype == object else cells for name, cells in rows.items()}
                 connection.register("part", {"at": times, **plain})
                 connection.execute(f"COPY (SELECT * FROM part) TO '{tmp_path}/{part}.parquet'")

@@ -4,7 +4,6 @@ import threading
 import time
 from datetime import timedelta
 
-import duckdb
 import numpy as np
 import psycopg
 import pytest
@@ -13,6 +12,7 @@ from bot.catalog.config import Limits, Model
 from bot.checks.catalogue import CHECKS
 from bot.checks.contract import CheckRequest
 from bot.checks.runner import run_check
+from tests.parquet import writing
 from tests.unit.data.test_golden import END, HALF, START, fill, write
 
 LINES = ["drift", "segments", "null_rate", "cause"]
@@ -56,7 +56,7 @@ def derive(place, name, query):
             connection.execute(f"DROP TABLE IF EXISTS {name}")
             connection.execute(f"CREATE TABLE {name} AS {query}")
         return
-    with duckdb.connect() as connection:
+    with writing() as connection:
         rows = f"(SELECT * FROM '{folder}/rows.parquet')"
         connection.execute(f"COPY ({query.replace('FROM rows', f'FROM {rows}')}) TO '{folder}/{name}.parquet'")
 
@@ -149,7 +149,7 @@ def test_a_database_killed_in_the_middle(place):
 def test_a_file_that_takes_too_long(place):
     """A database ends a statement itself."""
     count = 3_000_000
-    with duckdb.connect() as connection:
+    with writing() as connection:
         made = f"SELECT TIMESTAMP '{START:%Y-%m-%d %H:%M:%S}' + to_milliseconds(range) AS moment, hash(range) AS amount"
         connection.execute(f"COPY ({made} FROM range({count})) TO '{place[0]}/long.csv'")
     one = model(predictions="long.csv", features={"amount": {}})

@@ -3,10 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
-import duckdb
 import numpy as np
 
 from bot.catalog.config import Limits, Model
+from tests.parquet import writing
 
 START = datetime(2026, 11, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -54,7 +54,7 @@ def hours(count, a_window=600, seed=1, start=START, late=0.2):
 def write(path, columns):
     """A Parquet file of these columns: a CSV file would be guessed at anew with each question."""
     texts = {name: cells.astype(str) if cells.dtype == object else cells for name, cells in columns.items()}
-    with duckdb.connect() as connection:
+    with writing() as connection:
         connection.register("texts", texts)
         connection.execute(f"COPY (SELECT * FROM texts) TO '{path}' (FORMAT parquet)")
 

@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass, field
 
-import duckdb
 import numpy as np
 
 from bot.catalog.config import Model
+from tests.parquet import writing
 from tests.unit.monitoring.flights import START
 
 HOURS = 32
@@ -45,7 +45,7 @@ class Merchants:
             "amount": self.amount[merchant, hour] * rng.gamma(4, 0.25, rows),
             "gone": rng.uniform(size=rows) < self.nulls[merchant, hour],
         }
-        with duckdb.connect() as connection:
+        with writing() as connection:
             connection.register("columns", columns)
             asked = (
                 f"SELECT TIMESTAMP '{START:%Y-%m-%d %H:%M:%S}' + to_microseconds(CAST(moment * 1e6 AS BIGINT)) AS at,"

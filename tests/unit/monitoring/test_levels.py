@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import duckdb
 import numpy as np
 import pytest
 
@@ -16,6 +15,7 @@ from bot.monitoring.judges.judging import judge
 from bot.monitoring.judges.terms import Terms
 from bot.monitoring.watched import Watched
 from bot.monitoring.windows import Window
+from tests.parquet import writing
 from tests.unit.monitoring.flights import HOUR, START
 
 RATE = 0.25 / 168
@@ -46,7 +46,7 @@ def broken(columns, hour=40):
 
 
 def write(path, columns):
-    with duckdb.connect() as connection:
+    with writing() as connection:
         shown = ", ".join(f"columns.{name} AS {name}" for name in columns)
         plain = {name: cells.astype(str) if cells.dtype == object else cells for name, cells in columns.items()}
         connection.register("columns", plain)
