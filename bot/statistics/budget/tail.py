@@ -19,18 +19,19 @@ EXACT = 1 / math.log(10)
 """Mean of a surprise under an exact model: it is exponential."""
 SHAPES = np.linspace(-0.3, 0.9, 24)[:, None]  # none is 0, where the law has another form
 SCALES = EXACT * np.exp(np.linspace(-2.0, 2.0, 41))[None, :]
-SHAPE_SPREAD, SHAPE_SPREAD_OF_RUNS, SCALE_SPREAD = 0.3, 0.15, 0.5
+SHAPE_SPREAD, SHAPE_SPREAD_OF_RUNS, SCALE_SPREAD = 0.3, 0.05, 0.5
 """Of windows by themselves tails may be heavy; what runs are made of is cut, and theirs are hardly."""
 PRIOR_EVENTS = 2.0
 SHARE, LEAST, MOST = 0.15, 15, 200
 LEAST_LEVEL = 0.3
-SAFE, KNOWN = 0.65, 50
+SAFE, SAFE_OF_RUNS, KNOWN = 0.65, 0.57, 50
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
     """What lies over a level. known: every surprise, descending; reaching: how many of them reach the level. excesses:
-    of the peaks, over it. weekly: peaks expected a week. spread: of the shapes held possible."""
+    of the peaks, over it. weekly: peaks expected a week. spread: of the shapes held possible. safe: the quantile of the
+    limits that is taken when much is known."""
 
     known: Floats
     level: float
@@ -38,6 +39,7 @@ class Tail:
     excesses: Floats
     weekly: float
     spread: float = SHAPE_SPREAD
+    safe: float = SAFE
 
     def limit(self, budget: float) -> float:
         """The surprise that peaks exceed `budget` times a week. One below the level is read from the ranks."""
@@ -50,7 +52,7 @@ class Tail:
         reaches = reaches[order]
         before = _middles(_weights(np.empty(0), self.spread).ravel()[order])
         start = float(np.interp(EXACT * far, reaches, before))
-        sure = start + (SAFE - start) * min(1.0, self.reaching / KNOWN)
+        sure = start + (self.safe - start) * min(1.0, self.reaching / KNOWN)
         return self.level + float(
             np.interp(sure, _middles(_weights(self.excesses, self.spread).ravel()[order]), reaches)
         )
@@ -66,8 +68,8 @@ def tail_of(past: Sequence[Floats], windows: float, *, singly: bool = True) -> T
     level = max(float(known[size - 1]), LEAST_LEVEL) if size else LEAST_LEVEL
     peaks = np.array([peak for one in past for peak in episode_peaks(one, level)], dtype=np.float64)
     weekly = windows * 10.0**-level * _times_nominal(peaks.size, known.size * 10.0**-level)
-    spread = SHAPE_SPREAD if singly else SHAPE_SPREAD_OF_RUNS
-    return Tail(known, level, int((known >= level).sum()), peaks - level, weekly, spread)
+    spread, safe = (SHAPE_SPREAD, SAFE) if singly else (SHAPE_SPREAD_OF_RUNS, SAFE_OF_RUNS)
+    return Tail(known, level, int((known >= level).sum()), peaks - level, weekly, spread, safe)
 
 
 def _times_nominal(events: int, nominal: float) -> float:
