@@ -156,7 +156,8 @@ class Canvas:
         with _DRAWING:
             engine.execute(self.figure)  # and once more as it is drawn: what the first pass moved, the second settles
             agg.draw()
-        imsave(body, agg.buffer_rgba(), format="png", dpi=DPI, pil_kwargs={"compress_level": COMPRESSED})
+        packed, said = {"compress_level": COMPRESSED}, {"Software": "Muster"}
+        imsave(body, agg.buffer_rgba(), format="png", dpi=DPI, metadata=said, pil_kwargs=packed)
         return Chart(body.getvalue(), clip(alt, MOST_ALT))
 
 

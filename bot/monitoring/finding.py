@@ -10,8 +10,9 @@ from bot.core.payload import clean_text
 from bot.statistics.budget import normal_scores
 
 SENTENCE, NAME = 600, 300
-ASKED, SCORE, LASTING, WHAT = "asked_by", "score", "lasting", "what"
-"""What is kept with a finding: who asked for it, where the window lies by itself, and the run of windows it ends."""
+ASKED, SCORE, LASTING, WHAT = "asked_by", "score", "lasting", "run_says"
+"""What is kept with a finding: who asked for it, where the window lies by itself, the run of windows it ends, and what
+a run that it is part of would say."""
 SMALLEST = 1e-300
 HARMLESS = "harmless"
 """In a finding's data: what moved does nothing to the model's answers; evidence, and never the cause of an incident."""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bot.monitoring.finding import HARMLESS, State
+from bot.monitoring.finding import HARMLESS, WHAT, State
 from bot.monitoring.judges.terms import Terms
 from tests.unit.monitoring.flights import HOUR, START, since
 from tests.unit.monitoring.test_relations import FEATURES, air, found, wrongly_joined
@@ -100,7 +100,7 @@ def test_an_ordinary_window_keeps_what_its_run_would_say():
     finding = found(columns, terms=Terms(alarm_rate=1e-9), **LEARNT)
     assert finding.state is State.OK
     assert finding.sentence.startswith("eta: the columns belong together as before (")
-    what = finding.data["what"]
+    what = finding.data[WHAT]
     assert what["said"].startswith("version v2 answers otherwise than those before: ")
     assert "sigmas" not in what["said"]
     assert (what["feature"], what["segment"]) == ("version", "version=v2")
